@@ -1,0 +1,24 @@
+//! dust: an ssh cluster shell.
+//!
+//! One thread owns all state and runs one event loop. Everything that decides is pure: it takes
+//! events (bytes, results, the time) and gives effects. Only [`io`] performs them.
+//!
+//! ```text
+//! model, error ← config, term, wire ← target, command, edit, session, output, ui ← app ← io ← main
+//! ```
+//!
+//! Dependencies point one way; siblings do not import each other; `app` joins them.
+
+pub mod app;
+pub mod command;
+pub mod config;
+pub mod edit;
+pub mod error;
+pub mod io;
+pub mod model;
+pub mod output;
+pub mod session;
+pub mod target;
+pub mod term;
+pub mod ui;
+pub mod wire;
