@@ -1,1 +1,7 @@
-//! See lib.rs.
+//! One node's life: dialling, host key, authentication, the persistent shell and its framing.
+//! Pure: bytes, results and times come in; bytes to send and wishes go out.
+
+mod encode;
+
+pub mod life;
+pub mod shell;

@@ -1,0 +1,595 @@
+//! The life of one node's connection, from the first dial to the last report: which address, which
+//! key, what to ask, when to try again, and what to say when it fails. It makes [`Wish`]es and is
+//! told what became of them; it does nothing itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Which host keys are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKeyPolicy {
+    /// A new key is accepted and remembered; a changed one is refused.
+    AcceptNew,
+    /// Only a key that is known already.
+    Strict,
+    /// Any key; nothing is remembered.
+    Off,
+}
+
+/// What the known-hosts files say of the key that a node presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostKeyVerdict {
+    /// It is the known one.
+    Known,
+    /// No key is known for this host.
+    New,
+    /// Another key is known; where (`file:line SHA256:…`).
+    Changed(Vec<String>),
+    /// This key is marked as revoked.
+    Revoked,
+}
+
+/// How to reach one node, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// A name or an address.
+    pub host: String,
+    /// The TCP port of its sshd.
+    pub port: u16,
+    /// The login user.
+    pub user: String,
+    /// The name under which its host key is known.
+    pub alias: String,
+    /// A command whose standard input and output are the connection, instead of TCP.
+    pub proxy_command: Option<String>,
+    /// Which host keys are accepted.
+    pub host_keys: HostKeyPolicy,
+    /// Private keys to try, in order.
+    pub identities: Vec<Identity>,
+    /// The socket of an ssh agent to ask.
+    pub agent: Option<PathBuf>,
+    /// The agent comes before the identities (it does where none was named).
+    pub agent_first: bool,
+    /// How long a connection may take until it is authenticated.
+    pub timeout: Duration,
+}
+
+/// A private key file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The person named it: that it cannot be read is an error, not a reason to try the next.
+    pub named: bool,
+}
+
+/// What the server lets us try next (RFC 4252 §5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Methods {
+    /// `publickey`
+    pub publickey: bool,
+    /// `password`
+    pub password: bool,
+    /// `keyboard-interactive` (RFC 4256)
+    pub interactive: bool,
+}
+
+/// A question that a person must answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What to show.
+    pub text: String,
+    /// The answer may be seen while it is typed.
+    pub echo: bool,
+}
+
+/// What can be tried to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The key of this file.
+    Key(PathBuf),
+    /// The keys of the agent at this socket.
+    Agent(PathBuf),
+    /// A password.
+    Password(String),
+    /// Start keyboard-interactive, or go on with it.
+    Interactive,
+}
+
+/// Why a connection did not come up, or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing listens there, or the way is closed: it will not help to try again at once.
+    Refused(String),
+    /// It was closed before anybody logged in: an overloaded sshd does that (MaxStartups).
+    Dropped(String),
+    /// The protocol failed.
+    Protocol(String),
+}
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub enum Event {
+    /// The name's addresses, or why there are none.
+    Resolved(Result<Vec<SocketAddr>, String>),
+    /// TCP (or the proxy command) is up.
+    Connected,
+    /// The key exchange is done; the fingerprint of the host key (`SHA256:…`) and what is known of it.
+    Handshaken(String, HostKeyVerdict),
+    /// A key file is ready for use, or why not; `None` where it does not exist.
+    Key(Result<bool, String>),
+    /// A login attempt succeeded.
+    Accepted,
+    /// A login attempt was refused, or was one step of several.
+    Denied(Methods),
+    /// Keyboard-interactive asks.
+    Asked(Vec<Question>),
+    /// The person's answers, or `None` if there are none to be had.
+    Answers(Option<Vec<String>>),
+    /// The shell's channel is open.
+    Opened,
+    /// The server refused a pty or the shell.
+    NotOpened(String),
+    /// The connection failed or ended.
+    Fault(Fault),
+}
+
+/// What should be done for a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Look up the host's addresses.
+    Resolve,
+    /// Open a TCP connection.
+    Dial(SocketAddr),
+    /// Start the proxy command.
+    Proxy(String),
+    /// Start the key exchange.
+    Handshake,
+    /// Append the presented host key to the known hosts.
+    Remember,
+    /// Make sure that a key file is read and decrypted.
+    Load(PathBuf),
+    /// Try to log in.
+    Login(Method),
+    /// Answer keyboard-interactive.
+    Answer(Vec<String>),
+    /// Ask the person; `repeat` says that the last answers were wrong.
+    Ask {
+        /// The questions.
+        questions: Vec<Question>,
+        /// The last answers were wrong.
+        repeat: bool,
+    },
+    /// Open a channel with a pty and the shell.
+    Open,
+    /// Close everything.
+    Hangup,
+    /// The shell is there.
+    Up,
+    /// It came to nothing; why. No further event will come.
+    Down(String),
+    /// Something to tell the person, though it goes on.
+    Note(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not connected, nothing under way.
+    Down,
+    /// Until the time in `wake`.
+    Pausing,
+    Resolving,
+    Dialling,
+    Handshaking,
+    LoadingKey,
+    Authenticating,
+    Asking,
+    Opening,
+    Up,
+}
+
+/// Attempts to log in that a person's answers may take.
+const ASK_MAX: u8 = 3;
+/// The first pause before another attempt; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+/// One address of several may take this long.
+const ADDRESS_TIME: Duration = Duration::from_secs(5);
+
+/// The life of one connection.
+#[derive(Debug)]
+pub struct Life {
+    route: Route,
+    phase: Phase,
+    deadline: Option<Instant>,
+    wake: Option<Instant>,
+    addresses: Vec<SocketAddr>,
+    next_address: usize,
+    attempts: u32,
+    steps: Vec<Method>,
+    next_step: usize,
+    current: Option<Method>,
+    methods: Methods,
+    asked: u8,
+    tried: Vec<String>,
+    last_fault: String,
+    jitter: u32,
+}
+
+impl Life {
+    /// A connection that is down. `jitter` is any random number; it spreads retries.
+    pub fn new(route: Route, jitter: u32) -> Self {
+        Self {
+            route,
+            phase: Phase::Down,
+            deadline: None,
+            wake: None,
+            addresses: Vec::new(),
+            next_address: 0,
+            attempts: 0,
+            steps: Vec::new(),
+            next_step: 0,
+            current: None,
+            methods: Methods::default(),
+            asked: 0,
+            tried: Vec::new(),
+            last_fault: String::new(),
+            jitter,
+        }
+    }
+
+    /// How the node is reached.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// The shell is open.
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Nothing is under way.
+    pub fn is_down(&self) -> bool {
+        self.phase == Phase::Down
+    }
+
+    /// It counts against the limit on connections that are not authenticated yet.
+    pub fn is_connecting(&self) -> bool {
+        !matches!(self.phase, Phase::Down | Phase::Up | Phase::Pausing | Phase::Opening)
+    }
+
+    /// It waits for its turn to be dialled again.
+    pub fn is_pausing(&self) -> bool {
+        self.phase == Phase::Pausing
+    }
+
+    /// What it does, in two or three words, for a person.
+    pub fn doing(&self) -> &'static str {
+        match self.phase {
+            Phase::Down => "not connected",
+            Phase::Pausing => "waiting to try again",
+            Phase::Resolving => "looking up its address",
+            Phase::Dialling => "connecting",
+            Phase::Handshaking => "exchanging keys",
+            Phase::LoadingKey => "reading its key",
+            Phase::Authenticating => "logging in",
+            Phase::Asking => "waiting for an answer",
+            Phase::Opening => "opening the shell",
+            Phase::Up => "connected",
+        }
+    }
+
+    /// When [`Self::tick`] wants to be called.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match (self.deadline, self.wake) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Begins to connect. Call it only when down, or for the next attempt after a pause.
+    pub fn start(&mut self, now: Instant, out: &mut Vec<Wish>) {
+        if self.phase == Phase::Down {
+            self.deadline = Some(now + self.route.timeout);
+            self.attempts = 0;
+            self.asked = 0;
+            self.last_fault.clear();
+        }
+        self.wake = None;
+        self.steps = self.plan();
+        self.next_step = 0;
+        self.tried.clear();
+        self.methods = Methods { publickey: true, password: false, interactive: false };
+        if let Some(command) = self.route.proxy_command.clone() {
+            self.phase = Phase::Dialling;
+            out.push(Wish::Proxy(command));
+        } else if self.addresses.is_empty() {
+            self.phase = Phase::Resolving;
+            out.push(Wish::Resolve);
+        } else {
+            self.next_address = 0;
+            self.dial(now, out);
+        }
+    }
+
+    /// Another channel on the same connection, after the shell ended.
+    pub fn reopen(&mut self, now: Instant, out: &mut Vec<Wish>) {
+        self.phase = Phase::Opening;
+        self.deadline = Some(now + self.route.timeout);
+        out.push(Wish::Open);
+    }
+
+    /// The channel closed, but the connection stays.
+    pub fn channel_closed(&mut self) {
+        self.deadline = None;
+        self.wake = None;
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant, out: &mut Vec<Wish>) {
+        if self.deadline.is_some_and(|at| at <= now) && self.phase != Phase::Asking {
+            let seconds = self.route.timeout.as_secs();
+            let doing = self.doing();
+            let why = if self.last_fault.is_empty() {
+                format!("timed out after {seconds} s while {doing}")
+            } else {
+                format!("timed out after {seconds} s; the last attempt: {}", self.last_fault)
+            };
+            self.fail(why, out);
+        } else if self.wake.is_some_and(|at| at <= now) {
+            self.wake = None;
+            match self.phase {
+                Phase::Pausing => self.start(now, out),
+                Phase::Dialling if self.next_address < self.addresses.len() => {
+                    out.push(Wish::Hangup);
+                    self.dial(now, out);
+                },
+                _ => {},
+            }
+        }
+    }
+
+    /// Something happened.
+    pub fn on(&mut self, now: Instant, event: Event, out: &mut Vec<Wish>) {
+        match (self.phase, event) {
+            (Phase::Resolving, Event::Resolved(Ok(addresses))) if !addresses.is_empty() => {
+                self.addresses = addresses;
+                self.next_address = 0;
+                self.dial(now, out);
+            },
+            (Phase::Resolving, Event::Resolved(result)) => {
+                let why = result.err().unwrap_or_else(|| "it has no address".to_owned());
+                let host = self.route.host.clone();
+                self.fail(format!("cannot resolve {host}: {why}"), out);
+            },
+            (Phase::Dialling, Event::Connected) => {
+                self.wake = None;
+                self.phase = Phase::Handshaking;
+                out.push(Wish::Handshake);
+            },
+            (Phase::Handshaking, Event::Handshaken(fingerprint, verdict)) => {
+                self.check_host_key(&fingerprint, verdict, out);
+            },
+            (Phase::LoadingKey, Event::Key(Ok(true))) => self.login(out),
+            (Phase::LoadingKey, Event::Key(Ok(false))) => self.next_method(out),
+            (Phase::LoadingKey, Event::Key(Err(why))) => {
+                let named = self.route.identities.iter().any(|identity| {
+                    identity.named && self.current == Some(Method::Key(identity.path.clone()))
+                });
+                if named {
+                    self.fail(why, out);
+                } else {
+                    self.tried.push(why);
+                    self.next_method(out);
+                }
+            },
+            (Phase::Authenticating, Event::Accepted) => {
+                self.phase = Phase::Opening;
+                self.asked = 0;
+                out.push(Wish::Open);
+            },
+            (Phase::Authenticating, Event::Denied(methods)) => {
+                self.methods = methods;
+                self.next_method(out);
+            },
+            (Phase::Authenticating, Event::Asked(questions)) => {
+                if questions.is_empty() {
+                    out.push(Wish::Answer(Vec::new()));
+                } else {
+                    self.phase = Phase::Asking;
+                    out.push(Wish::Ask { questions, repeat: self.asked > 1 });
+                }
+            },
+            (Phase::Asking, Event::Answers(answers)) => self.answered(now, answers, out),
+            (Phase::Opening, Event::Opened) => {
+                self.phase = Phase::Up;
+                self.deadline = None;
+                self.attempts = 0;
+                out.push(Wish::Up);
+            },
+            (Phase::Opening, Event::NotOpened(why)) => {
+                self.fail(format!("its sshd refused the shell: {why}"), out);
+            },
+            (Phase::Down | Phase::Pausing, _) => {},
+            (_, Event::Fault(fault)) => self.fault(now, fault, out),
+            // Late news of something that was given up.
+            _ => {},
+        }
+    }
+
+    /// Gives up whatever is under way.
+    pub fn hang_up(&mut self, out: &mut Vec<Wish>) {
+        if self.phase != Phase::Down {
+            self.phase = Phase::Down;
+            self.deadline = None;
+            self.wake = None;
+            out.push(Wish::Hangup);
+        }
+    }
+
+    fn plan(&self) -> Vec<Method> {
+        let keys = self.route.identities.iter().map(|identity| Method::Key(identity.path.clone()));
+        let agent = self.route.agent.iter().map(|path| Method::Agent(path.clone()));
+        if self.route.agent_first {
+            agent.chain(keys).collect()
+        } else {
+            keys.chain(agent).collect()
+        }
+    }
+
+    fn dial(&mut self, now: Instant, out: &mut Vec<Wish>) {
+        let Some(&address) = self.addresses.get(self.next_address) else { return };
+        self.next_address += 1;
+        self.phase = Phase::Dialling;
+        let more = self.next_address < self.addresses.len();
+        self.wake = more.then(|| now + ADDRESS_TIME);
+        out.push(Wish::Dial(address));
+    }
+
+    fn check_host_key(&mut self, fingerprint: &str, verdict: HostKeyVerdict, out: &mut Vec<Wish>) {
+        let Route { alias, host, port, host_keys, .. } = &self.route;
+        let at = if alias == host { format!("{host}:{port}") } else { format!("{alias} at {host}:{port}") };
+        match (host_keys, verdict) {
+            (HostKeyPolicy::Off, _) | (_, HostKeyVerdict::Known) => self.next_method(out),
+            (HostKeyPolicy::AcceptNew, HostKeyVerdict::New) => {
+                out.push(Wish::Remember);
+                self.next_method(out);
+            },
+            (HostKeyPolicy::Strict, HostKeyVerdict::New) => {
+                let why = format!(
+                    "its host key is not known ({at} presents {fingerprint}), and host_keys=strict"
+                );
+                self.fail(why, out);
+            },
+            (_, HostKeyVerdict::Changed(known)) => {
+                let why = format!(
+                    "HOST KEY CHANGED: {at} presents {fingerprint}, but {} is known; not connected. \
+                     If the machine was really replaced, remove the known key and try again",
+                    known.join(" and ")
+                );
+                self.fail(why, out);
+            },
+            (_, HostKeyVerdict::Revoked) => {
+                self.fail(format!("its host key {fingerprint} is marked as revoked"), out);
+            },
+        }
+    }
+
+    fn next_method(&mut self, out: &mut Vec<Wish>) {
+        while let Some(method) = self.steps.get(self.next_step).cloned() {
+            self.next_step += 1;
+            if !self.methods.publickey {
+                continue;
+            }
+            self.current = Some(method.clone());
+            match method {
+                Method::Key(path) => {
+                    self.phase = Phase::LoadingKey;
+                    out.push(Wish::Load(path));
+                },
+                _ => self.login(out),
+            }
+            return;
+        }
+        if self.current.is_none() && !self.methods.interactive && !self.methods.password {
+            // There was no key to try: an attempt without one tells what the server wants.
+            self.current = Some(Method::Interactive);
+            self.login(out);
+        } else if self.asked >= ASK_MAX {
+            self.fail("permission denied: the answers were not accepted".to_owned(), out);
+        } else if self.methods.interactive {
+            self.asked += 1;
+            self.current = Some(Method::Interactive);
+            self.login(out);
+        } else if self.methods.password {
+            self.asked += 1;
+            self.current = Some(Method::Password(String::new()));
+            self.phase = Phase::Asking;
+            let text = format!("{}@{}'s password: ", self.route.user, self.route.host);
+            let questions = vec![Question { text, echo: false }];
+            out.push(Wish::Ask { questions, repeat: self.asked > 1 });
+        } else {
+            let mut why = format!("permission denied for user {}", self.route.user);
+            why.push_str(if self.tried.is_empty() { ": " } else { " (tried " });
+            if self.tried.is_empty() {
+                why.push_str("there is no key to try; set keyfile= or start an agent");
+            } else {
+                why.push_str(&self.tried.join(", "));
+                why.push(')');
+            }
+            self.fail(why, out);
+        }
+    }
+
+    fn login(&mut self, out: &mut Vec<Wish>) {
+        let Some(method) = self.current.clone() else { return };
+        self.phase = Phase::Authenticating;
+        match &method {
+            Method::Key(path) => self.tried.push(path.display().to_string()),
+            Method::Agent(_) => self.tried.push("the agent's keys".to_owned()),
+            Method::Password(_) | Method::Interactive => {},
+        }
+        out.push(Wish::Login(method));
+    }
+
+    fn answered(&mut self, now: Instant, answers: Option<Vec<String>>, out: &mut Vec<Wish>) {
+        let Some(mut answers) = answers else {
+            let user = self.route.user.clone();
+            self.fail(format!("permission denied for user {user}: no answer was given"), out);
+            return;
+        };
+        // A person was asked: the time that took is not the node's.
+        self.deadline = Some(now + self.route.timeout);
+        self.phase = Phase::Authenticating;
+        if matches!(self.current, Some(Method::Password(_))) {
+            let password = if answers.is_empty() { String::new() } else { answers.swap_remove(0) };
+            out.push(Wish::Login(Method::Password(password)));
+        } else {
+            out.push(Wish::Answer(answers));
+        }
+    }
+
+    fn fault(&mut self, now: Instant, fault: Fault, out: &mut Vec<Wish>) {
+        let (why, again) = match fault {
+            Fault::Refused(why) | Fault::Protocol(why) => (why, false),
+            Fault::Dropped(why) => (why, true),
+        };
+        if self.phase == Phase::Dialling && self.next_address < self.addresses.len() {
+            out.push(Wish::Hangup);
+            self.dial(now, out);
+            return;
+        }
+        let early = matches!(self.phase, Phase::Dialling | Phase::Handshaking | Phase::Authenticating);
+        if again && early {
+            self.attempts += 1;
+            self.last_fault = why;
+            self.phase = Phase::Pausing;
+            self.wake = Some(now + self.pause());
+            out.push(Wish::Hangup);
+        } else {
+            self.fail(why, out);
+        }
+    }
+
+    fn fail(&mut self, why: String, out: &mut Vec<Wish>) {
+        self.phase = Phase::Down;
+        self.deadline = None;
+        self.wake = None;
+        // The next use looks the name up again: the machine may have moved.
+        self.addresses.clear();
+        out.push(Wish::Hangup);
+        out.push(Wish::Down(why));
+    }
+
+    /// Full jitter: between nothing and a bound that doubles with every attempt.
+    fn pause(&mut self) -> Duration {
+        // A linear congruential step (Numerical Recipes' constants) is random enough to spread.
+        self.jitter = self.jitter.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let bound = PAUSE.saturating_mul(1 << self.attempts.min(6)).min(PAUSE_MAX);
+        PAUSE / 4 + bound.mul_f64(f64::from(self.jitter >> 8) / f64::from(1u32 << 24))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use super::*;
+use proptest::prelude::*;
+
+const N: &str = "000000000000";
+
+fn shell() -> Shell {
+    let mut shell = Shell::new(Nonce::new([0; 12]));
+    let sent = shell.unsent().len();
+    shell.sent(sent);
+    shell
+}
+
+fn mark(status: u8, seq: u64) -> String {
+    format!("\u{1e}{N}:{status}:{seq}\u{1e}")
+}
+
+/// What is found in `text`, written as `!` for ready, `<n>` for the end, and the output itself.
+fn feed(shell: &mut Shell, text: &str) -> String {
+    let mut log = String::new();
+    shell.receive(text.as_bytes(), &mut |piece| match piece {
+        Piece::Ready => log.push('!'),
+        Piece::Output(bytes) => log.push_str(&String::from_utf8_lossy(bytes)),
+        Piece::Ended(status) => log.push_str(&format!("<{status}>")),
+    });
+    log
+}
+
+fn ready() -> Shell {
+    let mut shell = shell();
+    assert_eq!(feed(&mut shell, &mark(0, 0)), "!");
+    shell
+}
+
+fn running(text: &str) -> Shell {
+    let mut shell = ready();
+    shell.command(text.as_bytes());
+    let sent = shell.unsent().len();
+    shell.sent(sent);
+    shell
+}
+
+#[test]
+fn banner_echo_and_first_prompt_are_no_output() {
+    let mut shell = shell();
+    assert_eq!(feed(&mut shell, "Welcome!\r\n$ eval \"$DUST_INIT\"\r\n"), "");
+    assert_eq!(shell.state(), State::Starting);
+    assert_eq!(feed(&mut shell, &mark(0, 0)), "!");
+    assert_eq!(shell.state(), State::Idle);
+}
+
+#[test]
+fn output_is_exact_and_ends_with_the_status() {
+    let mut shell = running("x");
+    assert_eq!(feed(&mut shell, &format!("no final newline{}", mark(3, 1))), "no final newline<3>");
+    assert_eq!(feed(&mut shell, "later, from a job\n"), "later, from a job\n");
+}
+
+#[test]
+fn marks_of_others_mean_nothing() {
+    let mut shell = running("bash");
+    assert_eq!(feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))), "ab");
+    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0:\u{1e}")), "");
+    assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
+}
+
+#[test]
+fn what_only_looks_like_a_mark_is_output() {
+    let mut shell = running("x");
+    for text in ["\u{1e}", "\u{1e}abc", "\u{1e}000000:1\u{1e}", "\u{1e}\u{1e}\u{1e}"] {
+        let log = feed(&mut shell, text) + &feed(&mut shell, "zz");
+        assert_eq!(log, format!("{text}zz"));
+    }
+}
+
+#[test]
+fn a_shell_that_wants_more_text_gets_an_empty_line() {
+    let mut shell = running("echo 'open");
+    assert_eq!(feed(&mut shell, &format!("bash: unexpected EOF\n\u{1e}{N}+\u{1e}")), "bash: unexpected EOF\n");
+    assert_eq!(shell.unsent(), b"\n");
+    assert_eq!(feed(&mut shell, &mark(2, 1)), "<2>");
+}
+
+#[test]
+fn an_echo_is_taken_away_and_turned_off() {
+    let mut shell = running("ls");
+    assert_eq!(feed(&mut shell, " _dust_n=1;_dust_r;ev"), "");
+    assert_eq!(feed(&mut shell, "al 'ls';_dust_d\r\nfile\n"), "file\n");
+    assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
+    shell.command(b"ls");
+    assert!(String::from_utf8_lossy(shell.unsent()).contains("stty -echo"));
+}
+
+#[test]
+fn an_interrupt_reaches_a_running_command() {
+    let mut shell = running("sleep 9");
+    shell.interrupt();
+    assert_eq!(shell.unsent(), b"\x03");
+    shell.sent(1);
+    assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 1))), "<130>");
+    shell.command(b"ls");
+    assert!(shell.unsent().starts_with(b"\n _dust_n=2;"), "zsh drops a line after an interrupt");
+}
+
+#[test]
+fn an_interrupt_drops_what_was_not_sent() {
+    let mut shell = ready();
+    shell.command(&[b'x'; 5000]);
+    shell.sent(1000);
+    shell.interrupt();
+    assert_eq!(shell.unsent(), b"\x03\n _dust_n=2\n");
+    let text = format!("{}{}{}", mark(0, 0), mark(130, 0), mark(130, 0));
+    assert_eq!(feed(&mut shell, &text), "");
+    assert_eq!(feed(&mut shell, &mark(0, 2)), "<130>");
+}
+
+#[test]
+fn an_interrupt_before_the_shell_read_the_command() {
+    let mut shell = running("sleep 9");
+    shell.interrupt();
+    assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 0))), "<130>");
+}
+
+#[test]
+fn a_node_without_marks() {
+    let mut shell = shell();
+    assert_eq!(feed(&mut shell, "router> "), "");
+    assert_eq!(shell.give_up_on_marks(), b"router> ");
+    shell.command(b"show version");
+    assert_eq!(shell.unsent(), b"show version\n");
+    assert_eq!(feed(&mut shell, "v1\n"), "v1\n");
+    assert_eq!(feed(&mut shell, &mark(0, 0)), "!", "it was only slow");
+}
+
+#[test]
+fn the_bootstrap_passes_through_single_quotes() {
+    let text = bootstrap(&Nonce::new([1; 12]), &[("DUST_NODE", "w'\\!0$(x)\n".to_owned())]);
+    assert!(!text.contains('\\') && !text.contains('!') && !text.contains('\n'));
+    assert_eq!(text.matches('\'').count(), 8);
+    assert!(text.contains("DUST_NODE=\"w0(x)\""));
+}
+
+proptest! {
+    /// However the bytes are cut, the same is found.
+    #[test]
+    fn cuts_change_nothing(
+        parts in proptest::collection::vec("[a\n\u{1e}0:+_ ]{0,20}", 0..8),
+        at_mark in 0usize..8,
+        cuts in proptest::collection::vec(1usize..9, 1..80),
+    ) {
+        let mut text = String::new();
+        for (index, part) in parts.iter().enumerate() {
+            text.push_str(part);
+            if index == at_mark {
+                text.push_str(&mark(5, 1));
+            }
+        }
+        let mut whole = running("x");
+        let expected = feed(&mut whole, &text);
+        let mut cut = running("x");
+        let mut log = String::new();
+        let mut rest = text.as_bytes();
+        let mut cuts = cuts.iter().cycle();
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+            log.push_str(&feed(&mut cut, std::str::from_utf8(head).unwrap()));
+            rest = tail;
+        }
+        let mut end = |shell: &mut Shell| {
+            let mut text = String::new();
+            shell.finish(&mut |piece| if let Piece::Output(bytes) = piece {
+                text.push_str(&String::from_utf8_lossy(bytes));
+            });
+            text
+        };
+        prop_assert_eq!(expected + &end(&mut whole), log + &end(&mut cut));
+    }
+}
