@@ -123,3 +123,35 @@ impl Outcome {
         }
     }
 }
+
+/// Signals by the names of RFC 4254 §6.10 and by Linux' numbers, as far as shells speak of them.
+const SIGNALS: &[(&str, u8)] = &[
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ILL", 4),
+    ("TRAP", 5),
+    ("ABRT", 6),
+    ("BUS", 7),
+    ("FPE", 8),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("SEGV", 11),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("XCPU", 24),
+    ("XFSZ", 25),
+    ("SYS", 31),
+];
+
+/// The number of a signal by its name without `SIG`.
+pub fn signal_number(name: &str) -> Option<u8> {
+    SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+}
+
+/// The name of a signal without `SIG`, by its number.
+pub fn signal_name(number: u8) -> Option<&'static str> {
+    SIGNALS.iter().find(|(_, known)| *known == number).map(|(name, _)| *name)
+}

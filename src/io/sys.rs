@@ -1,0 +1,76 @@
+//! Small system calls, each in a safe coat.
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+nix::ioctl_read_bad!(fionread, nix::libc::FIONREAD, nix::libc::c_int);
+
+/// How many bytes wait in the kernel to be read; 0 where that cannot be told.
+pub fn readable_bytes(fd: RawFd) -> usize {
+    let mut count: nix::libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int to the address that is given; a bad fd is an error.
+    let result = unsafe { fionread(fd, &raw mut count) };
+    if result.is_ok() { usize::try_from(count).unwrap_or(0) } else { 0 }
+}
+
+/// True if a read would not wait: there are bytes, or it is at its end.
+pub fn is_readable(fd: RawFd) -> bool {
+    ready(fd, PollFlags::POLLIN)
+}
+
+/// True if a write would not wait.
+pub fn is_writable(fd: RawFd) -> bool {
+    ready(fd, PollFlags::POLLOUT)
+}
+
+fn ready(fd: RawFd, what: PollFlags) -> bool {
+    // SAFETY: the caller holds the file open for the length of this call.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let mut fds = [PollFd::new(fd, what)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(count) if count > 0)
+}
+
+/// Sets O_NONBLOCK; an fd that does not take it is left alone.
+pub fn set_nonblocking(fd: RawFd) {
+    // SAFETY: the caller holds the file open for the length of this call.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    if let Ok(flags) = fcntl(fd, FcntlArg::F_GETFL) {
+        let flags = OFlag::from_bits_retain(flags) | OFlag::O_NONBLOCK;
+        drop(fcntl(fd, FcntlArg::F_SETFL(flags)));
+    }
+}
+
+/// Closes a file that nothing else owns.
+pub fn close(fd: RawFd) {
+    // SAFETY: the caller gives up its ownership of this fd.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+}
+
+/// Raises the soft limit on open files as far as the hard one allows, and returns it.
+pub fn raise_open_files() -> usize {
+    const ENOUGH: u64 = 65_536;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 256 };
+    let wanted = hard.min(ENOUGH).max(soft);
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() { wanted } else { soft };
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// The name of the user that this process belongs to.
+pub fn user_name() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.ok().flatten().map_or_else(|| "root".to_owned(), |user| user.name)
+}
+
+/// Moves standard input out of the way: libssh copies the settings of fd 0 to the nodes' ptys, and
+/// a local terminal in raw mode is nothing that a node should be told of. Returns what was there.
+pub fn take_stdin() -> std::io::Result<OwnedFd> {
+    let stdin = std::io::stdin();
+    let copy = fcntl(&stdin, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: F_DUPFD_CLOEXEC has just made this fd for us.
+    let copy = unsafe { OwnedFd::from_raw_fd(copy) };
+    let null = std::fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    Ok(copy)
+}
