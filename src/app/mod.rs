@@ -1,1 +1,456 @@
-//! See lib.rs.
+//! All state of a run, and everything that is decided. Events come in with the time; effects go
+//! out, in order, to be performed by `io`. No clock, no socket, no terminal.
+
+mod batch;
+mod complete;
+mod exec;
+mod fleet;
+mod inventory;
+mod jobs;
+mod nodes;
+mod prompt;
+mod questions;
+mod routes;
+
+pub use batch::BatchInput;
+
+use crate::command::{Line, Settings};
+use crate::config::ssh_config::SshConfig;
+use crate::error::Result;
+use crate::model::{NodeId, NodeState, Size};
+use crate::output::{Format, Printer};
+use crate::session::known_hosts::KnownHosts;
+use crate::session::life;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+/// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
+pub const BACKLOG_MAX: usize = 1 << 20;
+
+/// What happens to a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Bytes from the terminal (at the prompt), or from standard input (in a batch).
+    Input(&'a [u8]),
+    /// The terminal is gone, or standard input has ended.
+    InputEnd,
+    /// The terminal has this size now.
+    Resized(Size),
+    /// Ctrl-C as a signal.
+    Interrupt,
+    /// SIGTERM or SIGHUP: the number of the signal.
+    Terminate(u8),
+    /// News of a node's connection; the attempt tells late news from current ones.
+    Link(NodeId, u64, life::Event),
+    /// Bytes from a node's shell.
+    Data(NodeId, &'a [u8]),
+    /// A node's shell has ended, with the exit status that its sshd told.
+    ShellClosed(NodeId, Option<i32>),
+    /// A local command has ended, or could not start.
+    LocalEnded(Result<u8>),
+    /// What the provider `local` says of nodes: the whole cluster, by name.
+    Provided(Provided),
+    /// An answer about a key that needs a passphrase: the path.
+    KeyLocked(PathBuf),
+}
+
+/// What a provider did or found out.
+#[derive(Debug)]
+pub struct Provided {
+    /// Which cluster.
+    pub cluster: String,
+    /// The job that asked.
+    pub request: u64,
+    /// Its nodes now.
+    pub nodes: Vec<ProvidedNode>,
+    /// What failed, by node; an empty name is the whole request.
+    pub failures: Vec<(String, String)>,
+}
+
+/// One node, as its provider sees it.
+#[derive(Clone, Debug)]
+pub struct ProvidedNode {
+    /// Its name.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: NodeState,
+    /// Where its sshd listens.
+    pub addr: Option<SocketAddr>,
+    /// The login user.
+    pub user: Option<String>,
+    /// The fingerprint of its host key (`SHA256:…`), if the provider vouches for it.
+    pub host_key: Option<String>,
+    /// The private key that opens it.
+    pub key: Option<PathBuf>,
+}
+
+/// What a provider is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderOp {
+    /// Say what there is.
+    List,
+    /// Start what is absent or stopped.
+    Start,
+    /// Stop what runs.
+    Stop,
+    /// Remove it.
+    Terminate,
+}
+
+/// What is to be done in the world.
+#[derive(Debug)]
+pub enum Effect {
+    /// Look up a host's addresses.
+    Resolve(NodeId, u64, String, u16),
+    /// Open a TCP connection.
+    Dial(NodeId, u64, SocketAddr),
+    /// Start a proxy command, and connect through it.
+    Proxy(NodeId, u64, String),
+    /// Start the key exchange, as this user, under this known-hosts name.
+    Handshake {
+        /// The node.
+        node: NodeId,
+        /// The login user.
+        user: String,
+        /// The name in known-hosts files.
+        alias: String,
+        /// Host-key algorithms to prefer.
+        algorithms: Vec<String>,
+    },
+    /// Append the node's host key to dust's known-hosts file; the port.
+    Remember(NodeId, u16),
+    /// Read and decrypt a private key, with a passphrase if there is one.
+    LoadKey(NodeId, u64, PathBuf, Option<Zeroizing<String>>),
+    /// Try to log in.
+    Login(NodeId, u64, life::Method),
+    /// Answer keyboard-interactive.
+    Answer(NodeId, Vec<String>),
+    /// Open the shell: terminal type, size, command line.
+    Open(NodeId, String, Size, String),
+    /// Send what the node's shell has ready ([`App::unsent`]).
+    Flush(NodeId),
+    /// Tell the node's pty its size.
+    Resize(NodeId, Size),
+    /// Show the connection that somebody is there.
+    Keepalive(NodeId),
+    /// Close the node's connection, whatever its state.
+    Hangup(NodeId),
+    /// Run a line in the system shell, on the terminal.
+    Local(String),
+    /// Ask the provider `local`: request number, what, cluster, nodes.
+    Provider(u64, ProviderOp, String, Vec<String>),
+    /// Append to the history file.
+    History(String),
+    /// Show or hide what is typed (in a batch, where the terminal does the editing).
+    Echo(bool),
+    /// Stop this process like Ctrl-Z does, and paint again afterwards.
+    Suspend,
+    /// End the run.
+    Exit(u8),
+}
+
+/// The few things that deciding needs from the machine at once: small files and names.
+pub trait Host {
+    /// The text of a small file, or why it cannot be read.
+    fn read_text(&self, path: &Path) -> std::io::Result<String>;
+    /// The files in a folder: name, and whether it is a folder.
+    fn list(&self, folder: &Path) -> Vec<(String, bool)>;
+    /// Programs that the system shell would find.
+    fn programs(&self) -> Vec<String>;
+    /// The person's home folder.
+    fn home(&self) -> Option<PathBuf>;
+    /// dust's own folder now.
+    fn cwd(&self) -> PathBuf;
+    /// Changes it.
+    fn change_dir(&self, path: &Path) -> std::io::Result<()>;
+    /// The name of this user.
+    fn user(&self) -> String;
+    /// The socket of the person's ssh agent.
+    fn agent(&self) -> Option<PathBuf>;
+    /// Random bytes.
+    fn random(&self) -> [u8; 12];
+    /// True if the file is there.
+    fn exists(&self, path: &Path) -> bool;
+    /// What others appended to the history file since the last look.
+    fn history_news(&mut self) -> Vec<u8>;
+}
+
+/// How a run begins.
+#[derive(Debug)]
+pub struct Setup {
+    /// The settings to begin with.
+    pub settings: Settings,
+    /// Do not ask.
+    pub yes: bool,
+    /// One JSON object a line.
+    pub json: bool,
+    /// Say more.
+    pub verbose: u8,
+    /// Colours, decided.
+    pub colours: bool,
+    /// Standard output is a terminal.
+    pub terminal: bool,
+    /// Somebody can answer questions.
+    pub person: bool,
+    /// The size of the terminal.
+    pub size: Size,
+    /// The person's ssh configuration.
+    pub ssh_config: SshConfig,
+    /// What is known of host keys.
+    pub known_hosts: KnownHosts,
+    /// The terminal type for the nodes.
+    pub term: String,
+    /// How many connections the limit on open files allows.
+    pub connections_max: usize,
+}
+
+/// A run of dust.
+pub struct App {
+    host: Box<dyn Host>,
+    settings: Settings,
+    setup: Setup,
+    mode: Mode,
+    fleet: fleet::Fleet,
+    jobs: jobs::Jobs,
+    inventory: inventory::Inventory,
+    questions: questions::Questions,
+    printer: Printer,
+    out: Vec<u8>,
+    err: Vec<u8>,
+    effects: VecDeque<Effect>,
+    known_hosts: KnownHosts,
+    keys: HashMap<PathBuf, KeyState>,
+    requests: HashMap<u64, exec::Request>,
+    next_request: u64,
+    local_runs: bool,
+    seen_usage: u8,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+enum Mode {
+    Prompt(Box<prompt::Prompt>),
+    Batch(batch::Batch),
+}
+
+/// A private key that is being read, or was.
+#[derive(Debug)]
+enum KeyState {
+    /// These nodes wait for it.
+    Loading(Vec<NodeId>),
+    /// It is ready.
+    Ready,
+    /// It needs a passphrase; these nodes wait for the person.
+    Locked(Vec<NodeId>),
+    /// It does not exist.
+    Missing,
+    /// It cannot be used; why.
+    Failed(String),
+}
+
+impl App {
+    /// A run with a prompt.
+    pub fn prompt(setup: Setup, host: Box<dyn Host>) -> Self {
+        let prompt = prompt::Prompt::new(setup.size, setup.colours);
+        Self::new(setup, host, Mode::Prompt(Box::new(prompt)))
+    }
+
+    /// A run of these lines.
+    pub fn batch(setup: Setup, host: Box<dyn Host>, input: BatchInput) -> Self {
+        Self::new(setup, host, Mode::Batch(batch::Batch::new(input)))
+    }
+
+    fn new(mut setup: Setup, host: Box<dyn Host>, mode: Mode) -> Self {
+        let format = if setup.json {
+            Format::Json
+        } else if setup.terminal {
+            Format::Terminal { colours: setup.colours }
+        } else {
+            Format::Pipe
+        };
+        Self {
+            host,
+            settings: setup.settings,
+            mode,
+            fleet: fleet::Fleet::default(),
+            jobs: jobs::Jobs::default(),
+            inventory: inventory::Inventory::default(),
+            questions: questions::Questions::default(),
+            printer: Printer::new(format),
+            out: Vec::new(),
+            err: Vec::new(),
+            effects: VecDeque::new(),
+            known_hosts: std::mem::take(&mut setup.known_hosts),
+            setup,
+            keys: HashMap::new(),
+            requests: HashMap::new(),
+            next_request: 0,
+            local_runs: false,
+            seen_usage: 0,
+        }
+    }
+
+    /// The first things to do: called once, before any event.
+    pub fn start(&mut self, now: Instant, file: Option<&Path>) {
+        if let Some(file) = file
+            && let Err(error) = self.load(file)
+        {
+            self.error(&error);
+            if let Mode::Batch(_) = self.mode {
+                self.effects.push_back(Effect::Exit(error.kind().exit_code()));
+                return;
+            }
+        }
+        self.advance(now);
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        match event {
+            Event::Input(bytes) => self.input(now, bytes),
+            Event::InputEnd => self.input_end(now),
+            Event::Resized(size) => self.resized(size),
+            Event::Interrupt => self.interrupt(now),
+            Event::Terminate(signal) => self.effects.push_back(Effect::Exit(128 + (signal & 127))),
+            Event::Link(id, attempt, event) => self.link(now, id, attempt, event),
+            Event::Data(id, bytes) => self.data(now, id, bytes),
+            Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
+            Event::LocalEnded(result) => self.local_ended(result),
+            Event::Provided(provided) => self.provided(now, provided),
+            Event::KeyLocked(path) => self.key_locked(now, path),
+        }
+        self.advance(now);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        self.fleet_tick(now);
+        self.job_tick(now);
+        self.prompt_tick(now);
+        self.advance(now);
+    }
+
+    /// When [`Self::tick`] must be called at the latest.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let prompt = match &self.mode {
+            Mode::Prompt(prompt) => prompt.next_deadline(),
+            Mode::Batch(batch) => batch.next_deadline(),
+        };
+        [self.fleet.next_deadline(), self.jobs.next_deadline(), prompt].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Bytes for standard output, or for the terminal at the prompt.
+    pub fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Bytes for standard error (in a batch only).
+    pub fn err(&mut self) -> &mut Vec<u8> {
+        &mut self.err
+    }
+
+    /// What is to be written to the terminal of the prompt in this turn: what nodes printed, then
+    /// the prompt as it is now. Empty in a batch.
+    pub fn paint(&mut self) -> Vec<u8> {
+        self.paint_prompt()
+    }
+
+    /// True while there is a prompt (and the terminal is dust's own).
+    pub fn is_prompt(&self) -> bool {
+        matches!(self.mode, Mode::Prompt(_))
+    }
+
+    /// True while a local command has the terminal.
+    pub fn local_runs(&self) -> bool {
+        self.local_runs
+    }
+
+    /// Bytes that the node's shell is to be sent.
+    pub fn unsent(&self, id: NodeId) -> &[u8] {
+        self.fleet.get(id).and_then(|run| run.shell.as_ref()).map_or(&[], |shell| shell.unsent())
+    }
+
+    /// So many of them are gone.
+    pub fn sent(&mut self, id: NodeId, count: usize) {
+        if let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) {
+            shell.sent(count);
+        }
+    }
+
+    /// Carries on with whatever waits: connections that have a turn now, and the next line of a
+    /// batch.
+    fn advance(&mut self, now: Instant) {
+        self.connect_some(now);
+        self.batch_advance(now);
+    }
+
+    /// Something to tell the person, on a line of its own.
+    fn notice(&mut self, text: &str) {
+        let clean = crate::output::clean(text.as_bytes());
+        self.notice_raw(&clean);
+    }
+
+    /// The same with colours that dust itself put in.
+    fn notice_raw(&mut self, text: &str) {
+        if let Mode::Prompt(_) = self.mode {
+            self.printer.close(&mut self.out);
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'\n');
+        } else {
+            if self.setup.terminal {
+                self.printer.close(&mut self.out);
+            }
+            self.err.extend_from_slice(text.as_bytes());
+            self.err.push(b'\n');
+        }
+    }
+
+    /// Text that was asked for: it goes to standard output.
+    fn answer(&mut self, text: &str) {
+        self.printer.close(&mut self.out);
+        self.out.extend_from_slice(text.as_bytes());
+        if !text.ends_with('\n') && !text.is_empty() {
+            self.out.push(b'\n');
+        }
+    }
+
+    fn error(&mut self, error: &crate::error::Error) {
+        let text = format!("dust: {error}");
+        if self.setup.colours {
+            let clean = crate::output::clean(text.as_bytes());
+            self.notice_raw(&format!("\x1b[31m{clean}\x1b[0m"));
+        } else {
+            self.notice(&text);
+        }
+        self.seen_usage = self.seen_usage.max(error.kind().exit_code());
+    }
+
+    /// Runs a line that was read.
+    fn run_line(&mut self, now: Instant, line: Line) {
+        let result = match line {
+            Line::Empty | Line::Comment => Ok(()),
+            Line::At { target, command } => self.at(now, target.as_deref(), command.as_deref()),
+            Line::Builtin(command) => self.builtin(now, command),
+            Line::Local(command) => {
+                self.local(command);
+                Ok(())
+            },
+            Line::Unknown { word, line } => self.unknown(&word, line),
+        };
+        if let Err(error) = result {
+            self.error(&error);
+        }
+    }
+}

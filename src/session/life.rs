@@ -264,6 +264,11 @@ impl Life {
         self.phase == Phase::Pausing
     }
 
+    /// Its time is up.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|at| at <= now)
+    }
+
     /// What it does, in two or three words, for a person.
     pub fn doing(&self) -> &'static str {
         match self.phase {
@@ -560,7 +565,11 @@ impl Life {
             self.dial(now, out);
             return;
         }
-        let early = matches!(self.phase, Phase::Dialling | Phase::Handshaking | Phase::Authenticating);
+        // Nothing was sent to a shell yet: another attempt cannot do anything twice.
+        let early = matches!(
+            self.phase,
+            Phase::Dialling | Phase::Handshaking | Phase::Authenticating | Phase::Opening
+        );
         if again && early {
             self.attempts += 1;
             self.last_fault = why;

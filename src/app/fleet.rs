@@ -1,0 +1,553 @@
+//! Every node's connection: which of them may be set up now, and what their lives wish for.
+
+use super::{App, Effect, KeyState};
+use crate::model::{NodeId, Outcome};
+use crate::output::LineAssembler;
+use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
+use crate::session::shell::{Nonce, Piece, Shell, State, bootstrap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Logins under way at one address at a time: sshd's MaxStartups drops more than ten.
+const PER_ADDRESS: usize = 8;
+/// A shell that has given no mark for this long is said to be slow.
+const MARK_WAIT: Duration = Duration::from_secs(10);
+/// A connection that nothing came from for this long is poked.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// One node's connection, shell and queue.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) life: Life,
+    pub(super) shell: Option<Shell>,
+    pub(super) lines: LineAssembler,
+    /// Commands that wait for the connection.
+    pub(super) queue: VecDeque<Queued>,
+    /// The command that runs.
+    pub(super) current: Option<Current>,
+    pub(super) attempt: u64,
+    /// It should be connected, and waits for its turn.
+    wanted: bool,
+    /// When an unfinished line is shown.
+    pub(super) quiet_at: Option<Instant>,
+    mark_by: Option<Instant>,
+    alive_at: Option<Instant>,
+    /// The session is authenticated, but has no shell.
+    connected: bool,
+    /// Why it came down last.
+    pub(super) why_down: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) job: u64,
+    pub(super) text: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) job: u64,
+    pub(super) since: Instant,
+    pub(super) interrupted: bool,
+}
+
+impl Run {
+    pub(super) fn new(life: Life, lines: LineAssembler) -> Self {
+        Self {
+            life,
+            shell: None,
+            lines,
+            queue: VecDeque::new(),
+            current: None,
+            attempt: 0,
+            wanted: false,
+            quiet_at: None,
+            mark_by: None,
+            alive_at: None,
+            connected: false,
+            why_down: None,
+        }
+    }
+
+    /// The shell is at its prompt, or runs a command.
+    pub(super) fn is_ready(&self) -> bool {
+        self.shell.as_ref().is_some_and(|shell| shell.state() != State::Starting)
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.current.is_some() || !self.queue.is_empty()
+    }
+}
+
+/// All nodes' connections.
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    runs: BTreeMap<NodeId, Run>,
+    attempts: u64,
+    /// Nodes that wait for their turn to connect, in order.
+    waiting: VecDeque<NodeId>,
+}
+
+impl Fleet {
+    pub(super) fn get(&self, id: NodeId) -> Option<&Run> {
+        self.runs.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut Run> {
+        self.runs.get_mut(&id)
+    }
+
+    pub(super) fn insert(&mut self, id: NodeId, run: Run) {
+        self.runs.insert(id, run);
+    }
+
+    pub(super) fn remove(&mut self, id: NodeId) -> Option<Run> {
+        self.waiting.retain(|other| *other != id);
+        self.runs.remove(&id)
+    }
+
+    pub(super) fn ids(&self) -> Vec<NodeId> {
+        self.runs.keys().copied().collect()
+    }
+
+    /// Nodes with a command that has not ended.
+    pub(super) fn busy(&self) -> usize {
+        self.runs.values().filter(|run| run.is_busy()).count()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let one = |run: &Run| {
+            // A pause that is over waits for a turn, not for the clock.
+            let life = run.life.next_deadline().filter(|_| !(run.wanted && run.life.is_pausing()));
+            [life, run.quiet_at, run.mark_by, run.alive_at].into_iter().flatten().min()
+        };
+        self.runs.values().filter_map(one).min()
+    }
+}
+
+impl App {
+    /// Makes sure that a node is connected, or will be.
+    pub(super) fn want(&mut self, id: NodeId) {
+        if let Some(run) = self.fleet.runs.get_mut(&id)
+            && run.shell.is_none()
+            && !run.wanted
+            && (run.life.is_down() || run.life.is_up())
+        {
+            run.wanted = true;
+            self.fleet.waiting.push_back(id);
+        }
+    }
+
+    /// Starts as many connections as may be under way at a time.
+    pub(super) fn connect_some(&mut self, now: Instant) {
+        if self.fleet.waiting.is_empty() {
+            return;
+        }
+        let mut under_way = 0;
+        let mut open = 0;
+        let mut by_address: HashMap<(String, u16), usize> = HashMap::new();
+        for run in self.fleet.runs.values() {
+            if !run.life.is_down() {
+                open += 1;
+            }
+            if run.life.is_connecting() {
+                under_way += 1;
+                let route = run.life.route();
+                *by_address.entry((route.host.clone(), route.port)).or_default() += 1;
+            }
+        }
+        let mut kept = VecDeque::new();
+        let fanout = usize::from(self.settings.fanout);
+        while let Some(id) = self.fleet.waiting.pop_front() {
+            if under_way >= fanout || open >= self.setup.connections_max {
+                kept.push_back(id);
+                break;
+            }
+            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let route = run.life.route();
+            let here = by_address.entry((route.host.clone(), route.port)).or_default();
+            if *here >= PER_ADDRESS {
+                kept.push_back(id);
+                continue;
+            }
+            *here += 1;
+            under_way += 1;
+            open += 1;
+            run.wanted = false;
+            self.begin(now, id);
+        }
+        kept.append(&mut self.fleet.waiting);
+        if self.fleet.waiting.is_empty() && open >= self.setup.connections_max && !kept.is_empty() {
+            self.make_room(now);
+        }
+        self.fleet.waiting = kept;
+    }
+
+    /// All files that may be open are: an idle connection yields to a node that waits.
+    fn make_room(&mut self, now: Instant) {
+        let idle = self.fleet.runs.iter().find(|(_, run)| {
+            let idle = run.shell.as_ref().is_some_and(|shell| shell.state() == State::Idle);
+            idle && !run.is_busy()
+        });
+        if let Some(id) = idle.map(|(id, _)| *id) {
+            self.hang_up(now, id);
+            self.effects.push_back(Effect::Flush(id));
+        }
+    }
+
+    fn begin(&mut self, now: Instant, id: NodeId) {
+        self.fleet.attempts += 1;
+        let attempt = self.fleet.attempts;
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        run.attempt = attempt;
+        run.why_down = None;
+        let mut wishes = Vec::new();
+        if run.connected && run.life.is_up() {
+            run.life.reopen(now, &mut wishes);
+        } else if run.life.is_pausing() {
+            run.life.tick(now, &mut wishes);
+        } else {
+            run.life.start(now, &mut wishes);
+        }
+        self.grant(now, id, wishes);
+    }
+
+    /// News of a connection.
+    pub(super) fn link(&mut self, now: Instant, id: NodeId, attempt: u64, event: LifeEvent) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        if attempt != 0 && attempt != run.attempt {
+            return;
+        }
+        let mut wishes = Vec::new();
+        if let LifeEvent::Fault(fault) = &event
+            && run.life.is_up()
+        {
+            use crate::session::life::Fault;
+            let (Fault::Refused(why) | Fault::Dropped(why) | Fault::Protocol(why)) = fault;
+            let why = why.clone();
+            self.lost(now, id, &why);
+            return;
+        }
+        run.life.on(now, event, &mut wishes);
+        self.grant(now, id, wishes);
+    }
+
+    fn grant(&mut self, now: Instant, id: NodeId, wishes: Vec<Wish>) {
+        for wish in wishes {
+            let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+            let attempt = run.attempt;
+            let route = run.life.route();
+            match wish {
+                Wish::Resolve => {
+                    let (host, port) = (route.host.clone(), route.port);
+                    self.effects.push_back(Effect::Resolve(id, attempt, host, port));
+                },
+                Wish::Dial(address) => self.effects.push_back(Effect::Dial(id, attempt, address)),
+                Wish::Proxy(command) => self.effects.push_back(Effect::Proxy(id, attempt, command)),
+                Wish::Handshake => {
+                    let (user, alias) = (route.user.clone(), route.alias.clone());
+                    let algorithms = self.known_hosts.algorithms_for(&alias, route.port);
+                    self.effects.push_back(Effect::Handshake { node: id, user, alias, algorithms });
+                },
+                Wish::Remember => {
+                    let port = route.port;
+                    self.effects.push_back(Effect::Remember(id, port));
+                },
+                Wish::Load(path) => self.load_key(now, id, attempt, path),
+                Wish::Login(Method::Interactive) => {
+                    self.effects.push_back(Effect::Login(id, attempt, Method::Interactive));
+                },
+                Wish::Login(method) => self.effects.push_back(Effect::Login(id, attempt, method)),
+                Wish::Answer(answers) => self.effects.push_back(Effect::Answer(id, answers)),
+                Wish::Ask { questions, repeat } => self.ask(now, id, questions, repeat),
+                Wish::Open => self.open_shell(id),
+                Wish::Up => self.shell_open(now, id),
+                Wish::Hangup => {
+                    run.connected = false;
+                    self.effects.push_back(Effect::Hangup(id));
+                },
+                Wish::Down(why) => self.went_down(now, id, &why),
+                Wish::Note(text) => {
+                    let name = self.name(id);
+                    self.notice(&format!("[{name}] {text}"));
+                },
+            }
+        }
+    }
+
+    /// A key is read once for all nodes.
+    fn load_key(&mut self, now: Instant, id: NodeId, attempt: u64, path: std::path::PathBuf) {
+        let event = match self.keys.get_mut(&path) {
+            None => {
+                self.keys.insert(path.clone(), KeyState::Loading(vec![id]));
+                self.effects.push_back(Effect::LoadKey(id, attempt, path, None));
+                return;
+            },
+            Some(KeyState::Loading(waiting) | KeyState::Locked(waiting)) => {
+                waiting.push(id);
+                return;
+            },
+            Some(KeyState::Ready) => LifeEvent::Key(Ok(true)),
+            Some(KeyState::Missing) => LifeEvent::Key(Ok(false)),
+            Some(KeyState::Failed(why)) => LifeEvent::Key(Err(why.clone())),
+        };
+        self.link(now, id, attempt, event);
+    }
+
+    /// A key that was being read is ready, is not there, or is of no use.
+    pub fn key_loaded(&mut self, now: Instant, path: &std::path::Path, result: Result<bool, String>) {
+        let state = match &result {
+            Ok(true) => KeyState::Ready,
+            Ok(false) => KeyState::Missing,
+            Err(why) => KeyState::Failed(why.clone()),
+        };
+        let before = self.keys.insert(path.to_owned(), state);
+        if let Some(KeyState::Loading(waiting) | KeyState::Locked(waiting)) = before {
+            for id in waiting {
+                self.link(now, id, 0, LifeEvent::Key(result.clone()));
+            }
+        }
+        self.advance(now);
+    }
+
+    fn open_shell(&mut self, id: NodeId) {
+        let nonce = Nonce::new(self.host.random());
+        let vars = self.shell_vars(id);
+        let size = self.node_size(id);
+        let term = self.setup.term.clone();
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let command = bootstrap(&nonce, &vars);
+        run.shell = Some(Shell::new(nonce));
+        self.effects.push_back(Effect::Open(id, term, size, command));
+    }
+
+    fn shell_open(&mut self, now: Instant, id: NodeId) {
+        if let Some(run) = self.fleet.runs.get_mut(&id) {
+            run.connected = true;
+            run.mark_by = Some(now + MARK_WAIT);
+            run.alive_at = Some(now + KEEPALIVE);
+            self.effects.push_back(Effect::Flush(id));
+        }
+    }
+
+    /// Bytes from a node's shell: marks are acted upon, the rest is output.
+    pub(super) fn data(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        run.alive_at = Some(now + KEEPALIVE);
+        let Some(mut shell) = run.shell.take() else { return };
+        let unsent = shell.unsent().len();
+        shell.receive(bytes, &mut |piece| match piece {
+            Piece::Output(bytes) => self.node_output(now, id, bytes),
+            Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
+            Piece::Ready => self.shell_ready(id),
+        });
+        let more = shell.unsent().len() > unsent;
+        if let Some(run) = self.fleet.runs.get_mut(&id) {
+            run.shell = Some(shell);
+        }
+        if more {
+            self.effects.push_back(Effect::Flush(id));
+        }
+        self.next_command(now, id);
+    }
+
+    fn shell_ready(&mut self, id: NodeId) {
+        if let Some(run) = self.fleet.runs.get_mut(&id) {
+            run.mark_by = None;
+        }
+    }
+
+    /// The node's shell is at its prompt: the next command that waits goes to it.
+    pub(super) fn next_command(&mut self, now: Instant, id: NodeId) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(shell) = &mut run.shell else { return };
+        let can = match shell.state() {
+            State::Idle => run.current.is_none(),
+            State::Unmarked => true,
+            State::Starting | State::Busy => false,
+        };
+        if !can {
+            return;
+        }
+        let Some(queued) = run.queue.pop_front() else { return };
+        let marked = shell.state() == State::Idle;
+        shell.command(&queued.text);
+        run.current = Some(Current { job: queued.job, since: now, interrupted: false });
+        self.effects.push_back(Effect::Flush(id));
+        if !marked {
+            self.command_ended(now, id, Outcome::Exit(0));
+            self.next_command(now, id);
+        }
+    }
+
+    /// The shell's channel has ended; the connection may be there still.
+    pub(super) fn shell_closed(&mut self, now: Instant, id: NodeId, status: Option<i32>) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let starting = run.shell.as_ref().is_some_and(|shell| shell.state() == State::Starting);
+        let said = run.shell.as_ref().map(|shell| last_line(shell.start_up_output()));
+        if let Some(mut shell) = run.shell.take() {
+            shell.finish(&mut |piece| {
+                if let Piece::Output(bytes) = piece {
+                    self.node_output(now, id, bytes);
+                }
+            });
+        }
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        run.mark_by = None;
+        run.life.channel_closed();
+        if starting {
+            let mut why = "its login shell ended at once".to_owned();
+            if let Some(status) = status {
+                why.push_str(&format!(" (exit {status})"));
+            }
+            if let Some(said) = said.filter(|said| !said.is_empty()) {
+                why.push_str(&format!(": {said}"));
+            }
+            self.hang_up(now, id);
+            self.went_down(now, id, &why);
+            return;
+        }
+        // `exit 3`, `exec sleep 1`, `set -e; false`: the command's status is the shell's.
+        let status = status.and_then(|status| u8::try_from(status & 0xff).ok());
+        let outcome = match status {
+            Some(status) => Outcome::Exit(status),
+            None => Outcome::Lost("its shell ended without an exit status".to_owned()),
+        };
+        if run.current.is_some() {
+            self.command_ended(now, id, outcome);
+        } else {
+            let name = self.name(id);
+            let how = crate::output::status::outcome(&outcome);
+            self.notice(&format!("[{name}] its shell ended ({how}); the next use opens another"));
+        }
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let waits = !run.queue.is_empty();
+        if waits {
+            run.wanted = true;
+            self.fleet.waiting.push_front(id);
+        }
+    }
+
+    /// The connection of a node that was up is gone.
+    pub(super) fn lost(&mut self, now: Instant, id: NodeId, why: &str) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        if let Some(mut shell) = run.shell.take() {
+            shell.finish(&mut |piece| {
+                if let Piece::Output(bytes) = piece {
+                    self.node_output(now, id, bytes);
+                }
+            });
+        }
+        self.hang_up(now, id);
+        self.went_down(now, id, why);
+    }
+
+    /// Closes a node's connection without a word.
+    pub(super) fn hang_up(&mut self, now: Instant, id: NodeId) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let mut wishes = Vec::new();
+        run.life.hang_up(&mut wishes);
+        run.shell = None;
+        run.mark_by = None;
+        run.alive_at = None;
+        run.wanted = false;
+        self.fleet.waiting.retain(|other| *other != id);
+        self.grant(now, id, wishes);
+    }
+
+    /// A node cannot be reached, or is lost: its commands end, each with the reason.
+    fn went_down(&mut self, now: Instant, id: NodeId, why: &str) {
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        run.shell = None;
+        run.mark_by = None;
+        run.alive_at = None;
+        run.connected = false;
+        run.why_down = Some(why.to_owned());
+        let waiting: Vec<Queued> = run.queue.drain(..).collect();
+        let mut told = false;
+        if run.current.is_some() {
+            self.command_ended(now, id, Outcome::Lost(why.to_owned()));
+            told = true;
+        }
+        for queued in waiting {
+            self.job_ended(now, queued.job, id, Outcome::Lost(why.to_owned()), None);
+            told = true;
+        }
+        if !told {
+            let name = self.name(id);
+            self.notice(&format!("[{name}] connection lost: {why}"));
+        }
+    }
+
+    pub(super) fn fleet_tick(&mut self, now: Instant) {
+        for id in self.fleet.ids() {
+            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            if run.life.next_deadline().is_some_and(|at| at <= now) {
+                let turn = run.life.is_pausing() && !run.life.is_overdue(now);
+                if turn {
+                    // Its pause is over, but it waits for its turn like all others.
+                    if !run.wanted {
+                        run.wanted = true;
+                        self.fleet.waiting.push_back(id);
+                    }
+                } else {
+                    let mut wishes = Vec::new();
+                    run.life.tick(now, &mut wishes);
+                    run.wanted = false;
+                    self.grant(now, id, wishes);
+                }
+            }
+            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            if run.quiet_at.is_some_and(|at| at <= now) {
+                run.quiet_at = None;
+                self.node_quiet(id);
+            }
+            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            if run.mark_by.is_some_and(|at| at <= now) {
+                self.no_mark(now, id);
+            }
+            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            if run.alive_at.is_some_and(|at| at <= now) {
+                run.alive_at = Some(now + KEEPALIVE);
+                self.effects.push_back(Effect::Keepalive(id));
+            }
+        }
+    }
+
+    /// A shell has given no mark for a while.
+    fn no_mark(&mut self, now: Instant, id: NodeId) {
+        let name = self.name(id);
+        let batch = !self.is_prompt();
+        let limit = self.settings.timeout;
+        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(shell) = &mut run.shell else { return };
+        let said = last_line(shell.start_up_output());
+        let said = if said.is_empty() { String::new() } else { format!("; it says: {said}") };
+        if batch && run.why_down.is_none() {
+            // Nobody is there to look: wait as long as a connection may take, then give up.
+            run.why_down = Some(String::new());
+            run.mark_by = Some(now + limit.max(MARK_WAIT));
+            self.notice(&format!("[{name}] its shell has not shown a prompt yet{said}"));
+        } else if batch {
+            let why = format!("its shell shows no prompt that dust can drive{said}");
+            self.hang_up(now, id);
+            self.went_down(now, id, &why);
+        } else {
+            run.mark_by = None;
+            shell.give_up_on_marks();
+            self.notice(&format!(
+                "[{name}] no prompt for {} s: its start-up files are slow, or its shell is not known. \
+                 Lines now go to it as they are, and exit statuses are not known{said}",
+                MARK_WAIT.as_secs()
+            ));
+            self.next_command(now, id);
+        }
+    }
+}
+
+/// The last line that says something, for a message.
+fn last_line(text: &[u8]) -> String {
+    let text = crate::output::clean(text);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().take(200).collect()
+}

@@ -1,0 +1,446 @@
+//! Commands on nodes: who runs what, what they print, how they end, and what `%failed` means.
+
+use super::fleet::Queued;
+use super::{App, Effect, Mode};
+use crate::error::{Error, Result};
+use crate::model::{NodeId, NodeState, Outcome};
+use crate::output::{Format, Gather, Kept, Limits, Waiting, diff, json, report, status};
+use crate::session::shell::{INPUT_LINE_MAX, State};
+use crate::target::{Last, Target, Targets, World, fold};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// A progress bar that moves on is shown this often at most.
+const REDRAW: Duration = Duration::from_secs(2);
+
+/// One command on its nodes.
+#[derive(Debug)]
+pub(super) struct Job {
+    id: u64,
+    since: Instant,
+    deadline: Option<Instant>,
+    /// The nodes on which it has not ended.
+    pending: Vec<NodeId>,
+    all: Vec<NodeId>,
+    results: HashMap<NodeId, Outcome>,
+    printed: bool,
+    /// Output is gathered until all have ended, to show what is equal once.
+    gather: Option<Gather>,
+    folded: bool,
+    interrupts: u32,
+    told_input: bool,
+}
+
+/// All commands that run, and the last one.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    next: u64,
+    running: Vec<Job>,
+    last: Option<Job>,
+    /// The largest exit status since the last [`Jobs::take_worst`].
+    worst: u8,
+}
+
+impl Jobs {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.running.iter().filter_map(|job| job.deadline).min()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub(super) fn worst(&self) -> u8 {
+        self.worst
+    }
+
+    fn get_mut(&mut self, id: u64) -> Option<&mut Job> {
+        self.running.iter_mut().find(|job| job.id == id)
+    }
+
+    /// The job that `%failed` and Ctrl-C speak of: the latest.
+    fn latest(&self) -> Option<&Job> {
+        let running = self.running.last();
+        match (&self.last, running) {
+            (Some(last), Some(running)) if last.id > running.id => Some(last),
+            (last, None) => last.as_ref(),
+            (_, running) => running,
+        }
+    }
+
+    fn result(&self, id: NodeId) -> Option<Last<'_>> {
+        let job = self.latest()?;
+        if job.pending.contains(&id) {
+            return Some(Last::Pending);
+        }
+        job.results.get(&id).map(Last::Done)
+    }
+
+    /// A node is gone: nothing is known of it any more.
+    pub(super) fn forget(&mut self, id: NodeId) {
+        if let Some(job) = &mut self.last {
+            job.results.remove(&id);
+            job.all.retain(|other| *other != id);
+        }
+    }
+}
+
+impl App {
+    /// Which nodes a target means.
+    pub(super) fn resolve(&self, target: &str) -> Result<Targets> {
+        let target = Target::parse(target)?;
+        let read = |file: &str| self.read_list(file);
+        target.resolve(&World {
+            nodes: self.inventory.nodes(),
+            working: self.inventory.working(),
+            last: &|id| self.jobs.result(id),
+            read_file: &read,
+        })
+    }
+
+    fn read_list(&self, file: &str) -> Result<String> {
+        let path = self.full_path(std::path::Path::new(file));
+        self.host
+            .read_text(&path)
+            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
+    }
+
+    /// `@[target] [command]`.
+    pub(super) fn at(&mut self, now: Instant, target: Option<&str>, command: Option<&str>) -> Result<()> {
+        let targets = self.resolve(target.unwrap_or("*"))?;
+        let Some(command) = command else {
+            let text = "what should run there?";
+            return Err(Error::usage(text).hint("@TARGET COMMAND; a raw shell is not there yet"));
+        };
+        if command.contains('\0') {
+            return Err(Error::usage("a command line cannot hold a NUL character"));
+        }
+        let running = |app: &Self, id: NodeId| {
+            app.inventory.get(id).is_some_and(|node| node.state == NodeState::Running)
+        };
+        let (ids, away): (Vec<NodeId>, Vec<NodeId>) =
+            targets.into_iter().partition(|id| running(self, *id));
+        if !away.is_empty() {
+            let names = self.folded(&away);
+            if ids.is_empty() {
+                return Err(Error::usage(format!("not running: {names}")).hint("start them first"));
+            }
+            self.notice(&format!("not running, left out: {names}"));
+        }
+        // Where a command runs, the line is an answer to it.
+        let (busy, free): (Vec<NodeId>, Vec<NodeId>) = ids.into_iter().partition(|id| {
+            self.fleet.get(*id).is_some_and(|run| run.current.is_some())
+        });
+        if !busy.is_empty() {
+            self.send_input(&busy, command)?;
+        }
+        if !free.is_empty() {
+            self.run_job(now, free, command);
+        }
+        Ok(())
+    }
+
+    fn run_job(&mut self, now: Instant, ids: Vec<NodeId>, command: &str) {
+        self.jobs.next += 1;
+        let id = self.jobs.next;
+        let json = self.printer.format() == Format::Json;
+        let folded = self.settings.fold && !json;
+        let gather = folded.then(|| {
+            let names = ids.iter().map(|id| (*id, self.name(*id)));
+            Gather::new(names.collect::<Vec<_>>(), Limits::default())
+        });
+        self.jobs.running.push(Job {
+            id,
+            since: now,
+            deadline: self.settings.command_timeout.map(|limit| now + limit),
+            pending: ids.clone(),
+            all: ids.clone(),
+            results: HashMap::new(),
+            printed: false,
+            gather,
+            folded,
+            interrupts: 0,
+            told_input: false,
+        });
+        for node in ids {
+            self.want(node);
+            if let Some(run) = self.fleet.get_mut(node) {
+                run.queue.push_back(Queued { job: id, text: command.as_bytes().to_vec() });
+            }
+            self.next_command(now, node);
+        }
+    }
+
+    /// A line for the commands that run on these nodes.
+    pub(super) fn send_input(&mut self, ids: &[NodeId], line: &str) -> Result<()> {
+        if line.split('\n').any(|line| line.len() > INPUT_LINE_MAX) {
+            let text = format!("a line of input holds at most {INPUT_LINE_MAX} bytes");
+            return Err(Error::usage(text).hint("the terminal of the node would cut it"));
+        }
+        let mut jobs = Vec::new();
+        for id in ids {
+            let Some(run) = self.fleet.get_mut(*id) else { continue };
+            if let (Some(shell), Some(current)) = (&mut run.shell, &run.current) {
+                shell.input(line.as_bytes());
+                jobs.push(current.job);
+                self.effects.push_back(Effect::Flush(*id));
+            }
+        }
+        if self.is_prompt() {
+            jobs.sort_unstable();
+            jobs.dedup();
+            let news = jobs.iter().any(|id| {
+                self.jobs.get_mut(*id).is_some_and(|job| !std::mem::replace(&mut job.told_input, true))
+            });
+            if news {
+                let names = self.folded(ids);
+                self.notice(&format!("sent as input to what runs on {names}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a command (or a background job) printed.
+    pub(super) fn node_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
+        let job = self.fleet.get(id).and_then(|run| run.current.as_ref()).map(|current| current.job);
+        let mut overflow = None;
+        if let Some(job) = job.and_then(|job| self.jobs.get_mut(job)) {
+            job.printed = true;
+            if let Some(gather) = &mut job.gather {
+                match gather.push(id, bytes) {
+                    Kept::Yes => return,
+                    Kept::Overflow(all) => overflow = Some(all),
+                    Kept::Streams => {},
+                }
+            }
+        }
+        let Some(run) = self.fleet.get_mut(id) else { return };
+        let bytes = overflow.as_deref().unwrap_or(bytes);
+        self.printer.push(&mut run.lines, bytes, &mut self.out);
+        if matches!(self.printer.format(), Format::Terminal { .. }) {
+            run.quiet_at = match run.lines.waiting() {
+                Some(Waiting::Text) => Some(now + self.settings.quiet),
+                Some(Waiting::Redraw) => run.quiet_at.or(Some(now + REDRAW)),
+                None => None,
+            };
+        }
+    }
+
+    /// A node has been quiet in the middle of a line: show it. It may be a question.
+    pub(super) fn node_quiet(&mut self, id: NodeId) {
+        let Some(run) = self.fleet.get_mut(id) else { return };
+        self.printer.partial(&mut run.lines, &mut self.out);
+        let secret = run.current.is_some() && run.lines.asks_secret();
+        if self.is_prompt() {
+            self.printer.close(&mut self.out);
+        }
+        if secret {
+            self.wants_secret(id);
+        }
+    }
+
+    /// The command that ran on a node has ended there.
+    pub(super) fn command_ended(&mut self, now: Instant, id: NodeId, outcome: Outcome) {
+        let Some(run) = self.fleet.get_mut(id) else { return };
+        run.quiet_at = None;
+        let Some(current) = run.current.take() else { return };
+        let took = now.saturating_duration_since(current.since);
+        let outcome = match outcome {
+            Outcome::Exit(130) if current.interrupted => Outcome::Interrupted,
+            other => other,
+        };
+        self.printer.end(&mut run.lines, &mut self.out);
+        self.no_secret(id);
+        self.job_ended(now, current.job, id, outcome, Some(took));
+    }
+
+    /// A job has ended on one node, or could not begin there.
+    pub(super) fn job_ended(
+        &mut self,
+        now: Instant,
+        job: u64,
+        id: NodeId,
+        outcome: Outcome,
+        took: Option<Duration>,
+    ) {
+        self.jobs.worst = self.jobs.worst.max(outcome.code());
+        let name = self.name(id);
+        let Some(entry) = self.jobs.get_mut(job) else { return };
+        entry.pending.retain(|other| *other != id);
+        entry.results.insert(id, outcome.clone());
+        if let Some(gather) = &mut entry.gather {
+            gather.end(id, outcome.clone());
+        }
+        let folded = entry.folded;
+        if self.printer.format() == Format::Json {
+            json::end(&mut self.out, &name, &outcome, took);
+        } else if !outcome.is_ok() && !folded {
+            let text = status::ended(&name, &outcome, took, self.setup.colours);
+            self.notice_raw(&text);
+        }
+        let done = self.jobs.get_mut(job).is_some_and(|entry| entry.pending.is_empty());
+        if done {
+            self.job_done(now, job);
+        }
+    }
+
+    fn job_done(&mut self, now: Instant, id: u64) {
+        let Some(at) = self.jobs.running.iter().position(|job| job.id == id) else { return };
+        let mut job = self.jobs.running.remove(at);
+        job.deadline = None;
+        if job.folded {
+            self.report(&job);
+        } else if !job.printed
+            && self.printer.format() != Format::Json
+            && job.results.values().all(Outcome::is_ok)
+        {
+            let names: Vec<String> = job.all.iter().map(|id| self.name(*id)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let took = now.saturating_duration_since(job.since);
+            self.notice(&status::all_ok(&names, Some(took), &|names| fold(names)));
+        }
+        self.jobs.last = Some(job);
+    }
+
+    fn report(&mut self, job: &Job) {
+        let Some(gather) = &job.gather else { return };
+        let mut notes = Vec::new();
+        self.printer.close(&mut self.out);
+        let format = self.printer.format();
+        report(gather, &|names| fold(names), format, &mut self.out, &mut notes);
+        if self.is_prompt() {
+            self.out.extend_from_slice(&notes);
+        } else {
+            self.err.extend_from_slice(&notes);
+        }
+    }
+
+    /// `diff`: how the outputs of the last folded command differ.
+    pub(super) fn diff(&mut self) -> Result<()> {
+        let gather = self.jobs.latest().and_then(|job| job.gather.as_ref());
+        let Some(gather) = gather else {
+            let text = "the last command's output was not kept";
+            return Err(Error::usage(text).hint("set fold on, then run it again"));
+        };
+        let format = self.printer.format();
+        diff(gather, &|names| fold(names), format, &mut self.out);
+        Ok(())
+    }
+
+    /// Ctrl-C: to the nodes of the last target. True if there was anything to interrupt.
+    pub(super) fn interrupt_job(&mut self, now: Instant) -> bool {
+        let Some(job) = self.jobs.running.last_mut() else { return false };
+        job.interrupts += 1;
+        let (id, again) = (job.id, job.interrupts > 1);
+        let pending = job.pending.clone();
+        if job.folded && !again {
+            let Some(job) = self.jobs.running.pop() else { return false };
+            self.report(&job);
+            self.jobs.running.push(job);
+        }
+        let mut unsent = Vec::new();
+        let mut busy = Vec::new();
+        for node in pending {
+            let Some(run) = self.fleet.get_mut(node) else { continue };
+            let before = run.queue.len();
+            run.queue.retain(|queued| queued.job != id);
+            if run.queue.len() < before {
+                unsent.push(node);
+            } else if let (Some(shell), Some(current)) = (&mut run.shell, &mut run.current) {
+                shell.interrupt();
+                current.interrupted = true;
+                self.effects.push_back(Effect::Flush(node));
+                busy.push(node);
+            }
+        }
+        for node in unsent {
+            self.job_ended(now, id, node, Outcome::Interrupted, None);
+        }
+        if again && !busy.is_empty() {
+            let names = self.folded(&busy);
+            self.notice(&format!("still busy: {names}"));
+        }
+        true
+    }
+
+    /// Commands that ran for too long are interrupted and reported.
+    pub(super) fn job_tick(&mut self, now: Instant) {
+        let late: Vec<u64> = self
+            .jobs
+            .running
+            .iter()
+            .filter(|job| job.deadline.is_some_and(|at| at <= now))
+            .map(|job| job.id)
+            .collect();
+        for job in late {
+            let pending = self.jobs.get_mut(job).map(|job| {
+                job.deadline = None;
+                job.pending.clone()
+            });
+            for id in pending.unwrap_or_default() {
+                let took = self.fleet.get(id).and_then(|run| {
+                    Some(now.saturating_duration_since(run.current.as_ref()?.since))
+                });
+                if let Some(run) = self.fleet.get_mut(id) {
+                    run.queue.retain(|queued| queued.job != job);
+                }
+                self.abandon(now, id);
+                self.job_ended(now, job, id, Outcome::TimedOut, took);
+            }
+        }
+    }
+
+    /// The command on a node is given up: its shell goes, since what runs there may ignore Ctrl-C,
+    /// and the next command must not become its input.
+    fn abandon(&mut self, now: Instant, id: NodeId) {
+        let Some(run) = self.fleet.get_mut(id) else { return };
+        run.quiet_at = None;
+        if run.current.take().is_none() {
+            return;
+        }
+        self.printer.end(&mut run.lines, &mut self.out);
+        self.no_secret(id);
+        let idle = run_state(self, id) == Some(State::Idle);
+        if !idle {
+            self.hang_up(now, id);
+        }
+    }
+
+    /// The nodes of the current job that still run a command.
+    pub(super) fn busy_nodes(&self) -> Vec<NodeId> {
+        let job = self.jobs.running.last();
+        let ids = job.map(|job| job.pending.clone()).unwrap_or_default();
+        ids.into_iter()
+            .filter(|id| self.fleet.get(*id).is_some_and(|run| run.current.is_some()))
+            .collect()
+    }
+
+    /// A node leaves: its commands end.
+    pub(super) fn drop_node(&mut self, now: Instant, id: NodeId, why: &str) {
+        let Some(run) = self.fleet.get_mut(id) else { return };
+        let current = run.current.take();
+        let queued: Vec<u64> = run.queue.drain(..).map(|queued| queued.job).collect();
+        self.hang_up(now, id);
+        let outcome = Outcome::Lost(why.to_owned());
+        if let Some(current) = current {
+            self.job_ended(now, current.job, id, outcome.clone(), None);
+        }
+        for job in queued {
+            self.job_ended(now, job, id, outcome.clone(), None);
+        }
+    }
+
+    /// Names of nodes, folded.
+    pub(super) fn folded(&self, ids: &[NodeId]) -> String {
+        fold(ids.iter().map(|id| self.name(*id)))
+    }
+
+    /// True if the run is a batch.
+    pub(super) fn is_batch(&self) -> bool {
+        matches!(self.mode, Mode::Batch(_))
+    }
+}
+
+fn run_state(app: &App, id: NodeId) -> Option<State> {
+    app.fleet.get(id).and_then(|run| run.shell.as_ref()).map(crate::session::shell::Shell::state)
+}
