@@ -103,16 +103,26 @@ fn number(digits: &str) -> Option<u64> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbers {
     spans: Vec<Span>,
+    /// For each span, how many numbers there are up to its end.
+    ends: Vec<u64>,
 }
 
 impl Numbers {
     /// Parses what stands between the brackets: `0-20`, `1,3,5-9`, `001-128`, `0-10/2`.
     pub fn parse(inner: &str) -> Result<Self, RangeError> {
-        let spans = inner
+        let spans: Vec<Span> = inner
             .split(',')
             .map(Span::parse)
             .collect::<Result<_, _>>()?;
-        Ok(Self { spans })
+        let mut sum = 0_u64;
+        let ends = spans.iter().map(|span| {
+            sum = sum.saturating_add(span.count());
+            sum
+        });
+        Ok(Self {
+            ends: ends.collect(),
+            spans,
+        })
     }
 
     /// Whether these digits, with exactly these leading zeros, are among the numbers.
@@ -131,23 +141,22 @@ impl Numbers {
         })
     }
 
-    /// How many numbers there are; one that is named twice counts twice.
+    /// How many numbers there are, capped at `u64::MAX`; one that is named twice counts twice.
     pub fn count(&self) -> u64 {
-        self.spans
-            .iter()
-            .fold(0, |sum, span| sum.saturating_add(span.count()))
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// The number at a place, from 0, as it is printed.
-    pub fn get(&self, mut place: u64) -> Option<String> {
-        for span in &self.spans {
-            if place < span.count() {
-                let n = span.lo + place * span.step;
-                return Some(format!("{n:0width$}", width = span.width));
-            }
-            place -= span.count();
-        }
-        None
+    pub fn get(&self, place: u64) -> Option<String> {
+        let i = self.ends.partition_point(|end| *end <= place);
+        let span = self.spans.get(i)?;
+        let before = i
+            .checked_sub(1)
+            .and_then(|i| self.ends.get(i))
+            .copied()
+            .unwrap_or(0);
+        let n = span.lo + (place - before) * span.step;
+        Some(format!("{n:0width$}", width = span.width))
     }
 }
 
