@@ -1,5 +1,8 @@
 //! The nouns that every layer shares: nodes, ids, sizes, outcomes. Pure data.
 
+pub mod nearest;
+pub mod ranges;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
