@@ -107,6 +107,9 @@ impl App {
 
     /// `@[target] [command]`.
     pub(super) fn at(&mut self, now: Instant, target: Option<&str>, command: Option<&str>) -> Result<()> {
+        if self.wait_for_provider(target, command) {
+            return Ok(());
+        }
         let targets = self.resolve(target.unwrap_or("*"))?;
         let Some(command) = command else {
             let text = "what should run there?";
@@ -135,12 +138,15 @@ impl App {
             self.send_input(&busy, command)?;
         }
         if !free.is_empty() {
-            self.run_job(now, free, command);
+            self.run_job(now, free, command)?;
         }
         Ok(())
     }
 
-    fn run_job(&mut self, now: Instant, ids: Vec<NodeId>, command: &str) {
+    fn run_job(&mut self, now: Instant, ids: Vec<NodeId>, command: &str) -> Result<()> {
+        for id in &ids {
+            self.prepare(now, *id)?;
+        }
         self.jobs.next += 1;
         let id = self.jobs.next;
         let json = self.printer.format() == Format::Json;
@@ -169,6 +175,7 @@ impl App {
             }
             self.next_command(now, node);
         }
+        Ok(())
     }
 
     /// A line for the commands that run on these nodes.

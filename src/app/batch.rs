@@ -1,0 +1,223 @@
+//! Runs without a prompt: lines run one after another, each when the one before has ended on all
+//! nodes, and the exit status says how it went.
+
+use super::{App, Effect, Mode};
+use crate::command::{Line, parse};
+use crate::error::Kind;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// After Ctrl-C, commands have this long to end.
+const INTERRUPT_WAIT: Duration = Duration::from_secs(3);
+
+/// Where the lines of a batch come from.
+#[derive(Debug)]
+pub enum BatchInput {
+    /// From the command line. Standard input is for the commands, if a person is there.
+    Lines(Vec<Line>),
+    /// From standard input.
+    Script,
+}
+
+#[derive(Debug)]
+pub(super) struct Batch {
+    lines: VecDeque<Line>,
+    script: bool,
+    /// Standard input so far: an unfinished line of the script or of the person.
+    partial: Vec<u8>,
+    ended: bool,
+    line_number: usize,
+    interrupted: Option<Instant>,
+    over: bool,
+    asking: bool,
+}
+
+impl Batch {
+    pub(super) fn new(input: BatchInput) -> Self {
+        let (lines, script) = match input {
+            BatchInput::Lines(lines) => (lines.into(), false),
+            BatchInput::Script => (VecDeque::new(), true),
+        };
+        Self {
+            lines,
+            script,
+            partial: Vec::new(),
+            ended: !script,
+            line_number: 0,
+            interrupted: None,
+            over: false,
+            asking: false,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.interrupted
+    }
+
+    /// The next whole line of the script; its last one may lack a newline.
+    fn next_script_line(&mut self) -> Option<Vec<u8>> {
+        let end = memchr::memchr(b'\n', &self.partial);
+        let line = match end {
+            Some(end) => {
+                let mut line: Vec<u8> = self.partial.drain(..=end).collect();
+                line.pop();
+                line
+            },
+            None if self.ended && !self.partial.is_empty() => std::mem::take(&mut self.partial),
+            None => return None,
+        };
+        self.line_number += 1;
+        Some(line)
+    }
+}
+
+impl App {
+    /// True if the batch waits for standard input to go on, or a person's answers come from there.
+    pub fn wants_input(&self) -> bool {
+        match &self.mode {
+            Mode::Prompt(_) => true,
+            Mode::Batch(batch) if batch.script => self.is_free() && !batch.ended,
+            Mode::Batch(batch) => self.setup.person && !batch.over,
+        }
+    }
+
+    /// Nothing runs that the next line has to wait for.
+    fn is_free(&self) -> bool {
+        self.jobs.is_idle() && self.requests.is_empty() && !self.local_runs
+    }
+
+    /// Goes on with the next line, or ends.
+    pub(super) fn batch_advance(&mut self, now: Instant) {
+        loop {
+            let free = self.is_free();
+            let Mode::Batch(batch) = &mut self.mode else { return };
+            if batch.over {
+                return;
+            }
+            if batch.interrupted.is_some_and(|at| at <= now) || (batch.interrupted.is_some() && free) {
+                self.finish(130);
+                return;
+            }
+            if !free {
+                return;
+            }
+            if let Some(line) = batch.lines.pop_front() {
+                self.batch_line(now, Ok(line));
+                continue;
+            }
+            if batch.script
+                && let Some(line) = batch.next_script_line()
+            {
+                let number = batch.line_number;
+                let line = match String::from_utf8(line) {
+                    Ok(line) => parse::scripted(&line).map_err(|e| e.at("-", number)),
+                    Err(_) => Err(crate::error::Error::usage("not UTF-8").at("-", number)),
+                };
+                self.batch_line(now, line);
+                continue;
+            }
+            if batch.ended {
+                let code = self.jobs.worst().max(self.seen_usage);
+                self.finish(code);
+            }
+            return;
+        }
+    }
+
+    fn batch_line(&mut self, now: Instant, line: crate::error::Result<Line>) {
+        match line {
+            Ok(line) => self.run_line(now, line),
+            Err(error) => self.error(&error),
+        }
+        // A line that is wrong ends the run: what follows may depend on it.
+        if self.seen_usage == Kind::Usage.exit_code() {
+            self.finish(self.seen_usage);
+        }
+    }
+
+    /// Ends the batch.
+    pub(super) fn finish(&mut self, code: u8) {
+        if let Mode::Batch(batch) = &mut self.mode
+            && !std::mem::replace(&mut batch.over, true)
+        {
+            self.printer.close(&mut self.out);
+            self.effects.push_back(Effect::Exit(code));
+        }
+    }
+
+    /// Ctrl-C as a signal: what runs is interrupted, then the run ends.
+    pub(super) fn interrupt(&mut self, now: Instant) {
+        let Mode::Batch(batch) = &mut self.mode else {
+            self.interrupt_job(now);
+            return;
+        };
+        let again = batch.interrupted.is_some();
+        batch.interrupted = Some(now + INTERRUPT_WAIT);
+        batch.lines.clear();
+        batch.ended = true;
+        batch.partial.clear();
+        batch.script = false;
+        if again || !self.interrupt_job(now) {
+            self.finish(130);
+        }
+    }
+
+    /// Standard input: lines of the script, answers to questions, or input for what runs.
+    pub(super) fn batch_input(&mut self, now: Instant, bytes: &[u8]) {
+        let Mode::Batch(batch) = &mut self.mode else { return };
+        batch.partial.extend_from_slice(bytes);
+        if batch.script {
+            return;
+        }
+        loop {
+            let asks = self.questions.current().is_some();
+            let Mode::Batch(batch) = &mut self.mode else { return };
+            let Some(end) = memchr::memchr(b'\n', &batch.partial) else { return };
+            let mut line: Vec<u8> = batch.partial.drain(..=end).collect();
+            line.pop();
+            let text = Zeroizing::new(String::from_utf8_lossy(&line).into_owned());
+            line.zeroize();
+            if asks {
+                self.answered(now, Some(text));
+            } else {
+                let busy = self.busy_nodes();
+                if let Err(error) = self.send_input(&busy, &text) {
+                    self.error(&error);
+                }
+            }
+        }
+    }
+
+    pub(super) fn batch_input_end(&mut self, now: Instant) {
+        let Mode::Batch(batch) = &mut self.mode else { return };
+        if batch.script {
+            batch.ended = true;
+        } else {
+            self.setup.person = false;
+            while self.questions.current().is_some() {
+                self.answered(now, None);
+            }
+        }
+    }
+
+    /// Asks on the terminal, where that does the editing.
+    pub(super) fn batch_question(&mut self, current: Option<(String, bool)>) {
+        let Mode::Batch(batch) = &mut self.mode else { return };
+        let asked = std::mem::replace(&mut batch.asking, current.is_some());
+        match current {
+            Some((text, echo)) => {
+                if self.setup.terminal {
+                    self.printer.close(&mut self.out);
+                }
+                self.err.extend_from_slice(crate::output::clean(text.as_bytes()).as_bytes());
+                self.effects.push_back(Effect::Echo(echo));
+            },
+            None if asked => {
+                self.err.push(b'\n');
+                self.effects.push_back(Effect::Echo(true));
+            },
+            None => {},
+        }
+    }
+}

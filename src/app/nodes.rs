@@ -1,0 +1,127 @@
+//! Loading clusters, and what each node's connection and shell are made of.
+
+use super::fleet::Run;
+use super::{App, Effect, ProviderOp};
+use crate::config::{self, Provider};
+use crate::error::{Error, Result};
+use crate::model::{NodeId, Size};
+use crate::output::Format;
+use crate::session::life::Life;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The width of a node's terminal where no terminal of ours sets it, in columns: so wide that no
+/// table is cut for it.
+const WIDE: u16 = 512;
+
+impl App {
+    /// `load FILE`: all of it is taken in, or nothing.
+    pub(super) fn load(&mut self, file: &Path) -> Result<()> {
+        let path = self.full_path(file);
+        let text = self.host.read_text(&path).map_err(|error| {
+            Error::usage(format!("cannot read {}: {}", file.display(), reason(&error)))
+        })?;
+        let base = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let home = self.host.home();
+        let shown = file.display().to_string();
+        let cluster = config::parse(&shown, &base, home.as_deref(), &text)?;
+        if cluster.provider == Provider::Ec2 {
+            let hint = "provider=ssh reaches machines that exist";
+            return Err(Error::usage("provider=ec2 is not built into this dust").at(shown, 1).hint(hint));
+        }
+        if cluster.provider == Provider::Local && !cfg!(feature = "local") {
+            let text = "provider=local is not built into this dust (cargo feature local)";
+            return Err(Error::usage(text).at(shown, 1));
+        }
+        let (name, provider) = (cluster.name.clone(), cluster.provider);
+        let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
+        for id in self.inventory.add(cluster) {
+            self.fleet.remove(id);
+            self.jobs.forget(id);
+            self.effects.push_back(Effect::Hangup(id));
+        }
+        if provider == Provider::Local {
+            self.provide(ProviderOp::List, name, names, super::exec::Then::Nothing);
+        }
+        Ok(())
+    }
+
+    /// A path as a person writes it.
+    pub(super) fn full_path(&self, path: &Path) -> PathBuf {
+        if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), self.host.home()) {
+            return home.join(rest);
+        }
+        self.host.cwd().join(path)
+    }
+
+    /// A node's name; with its cluster where another cluster has a node of that name.
+    pub(super) fn name(&self, id: NodeId) -> String {
+        let Some(node) = self.inventory.get(id) else { return format!("node {}", id.0) };
+        if self.inventory.clusters().len() > 1 {
+            let same = self.inventory.nodes().iter().filter(|other| other.name == node.name);
+            if same.count() > 1 {
+                return format!("{}/{}", node.cluster, node.name);
+            }
+        }
+        node.name.clone()
+    }
+
+    /// Makes sure that a node has a place for its connection.
+    pub(super) fn prepare(&mut self, _now: Instant, id: NodeId) -> Result<()> {
+        if self.fleet.get(id).is_some_and(|run| !run.life.is_down()) {
+            return Ok(());
+        }
+        let route = self.route(id)?;
+        let jitter = self.host.random();
+        let jitter = u32::from_le_bytes([jitter[0], jitter[1], jitter[2], jitter[3]]);
+        let life = Life::new(route, jitter);
+        match self.fleet.get_mut(id) {
+            Some(run) => run.life = life,
+            None => {
+                let colour = self.inventory.entry(id).map_or(0, |entry| entry.colour);
+                let lines = self.printer.node(id, &self.name(id), colour);
+                self.fleet.insert(id, Run::new(life, lines));
+            },
+        }
+        Ok(())
+    }
+
+    /// The variables that every shell has.
+    pub(super) fn shell_vars(&self, id: NodeId) -> Vec<(&'static str, String)> {
+        let Some(node) = self.inventory.get(id) else { return Vec::new() };
+        let cluster = self.inventory.nodes().iter().filter(|other| other.cluster == node.cluster);
+        let size = cluster.clone().count();
+        let rank = cluster.take_while(|other| other.id != id).count();
+        let mut vars = vec![
+            ("DUST_NODE", node.name.clone()),
+            ("DUST_RANK", rank.to_string()),
+            ("DUST_SIZE", size.to_string()),
+            ("DUST_CLUSTER", node.cluster.clone()),
+        ];
+        // A line at a time, nobody can leave a pager.
+        vars.extend(["PAGER", "GIT_PAGER", "SYSTEMD_PAGER"].map(|name| (name, "cat".to_owned())));
+        vars
+    }
+
+    /// How large a node's terminal is: what is left of ours beside the node's name.
+    pub(super) fn node_size(&self, id: NodeId) -> Size {
+        let Size { cols, rows } = self.setup.size;
+        if !matches!(self.printer.format(), Format::Terminal { .. }) {
+            return Size { cols: WIDE, rows: 50 };
+        }
+        let prefix = crate::term::width::width(&self.name(id)) + 3;
+        let cols = cols.saturating_sub(u16::try_from(prefix).unwrap_or(u16::MAX)).max(20);
+        Size { cols, rows: rows.max(5) }
+    }
+}
+
+/// Why a file cannot be read, without the system's number for it.
+pub(super) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,189 @@
+//! Files and names of this machine, for what must be known at once; and dust's own folders.
+
+use super::sys;
+use crate::app::Host;
+use nix::fcntl::{Flock, FlockArg};
+use std::cell::RefCell;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A cluster file or a list of names that is larger is none, in bytes.
+const TEXT_MAX: u64 = 16 << 20;
+
+/// dust's folder for data (`$XDG_DATA_HOME/dust`, `~/.local/share/dust`): known hosts, local nodes.
+pub fn data_dir() -> Option<PathBuf> {
+    xdg("XDG_DATA_HOME", ".local/share")
+}
+
+/// dust's folder for what it remembers (`$XDG_STATE_HOME/dust`, `~/.local/state/dust`): history.
+pub fn state_dir() -> Option<PathBuf> {
+    xdg("XDG_STATE_HOME", ".local/state")
+}
+
+fn xdg(variable: &str, default: &str) -> Option<PathBuf> {
+    let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = set.or_else(|| Some(std::env::home_dir()?.join(default)))?;
+    Some(base.join("dust"))
+}
+
+/// Makes a folder of dust's that nobody else may look into.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let meta = fs::symlink_metadata(path)?;
+    if !meta.is_dir() || meta.uid() != nix::unistd::getuid().as_raw() {
+        return Err(io::Error::other("it is not a folder of yours"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Reads a text file of reasonable size.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let mut text = String::new();
+    file.take(TEXT_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > TEXT_MAX {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(text)
+}
+
+/// The history file, shared with other runs of dust.
+#[derive(Debug)]
+pub struct HistoryFile {
+    path: PathBuf,
+    seen: u64,
+}
+
+impl HistoryFile {
+    /// The file of this user; its folder is made if need be.
+    pub fn open() -> Option<Self> {
+        let dir = state_dir()?;
+        private_dir(&dir).ok()?;
+        Some(Self { path: dir.join("history"), seen: 0 })
+    }
+
+    /// What was appended since the last call: at the first, all of it.
+    pub fn news(&mut self) -> Vec<u8> {
+        let mut read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(&self.path)?;
+            let length = file.metadata()?.len();
+            if length < self.seen {
+                self.seen = 0;
+            }
+            file.seek(io::SeekFrom::Start(self.seen))?;
+            let mut text = Vec::new();
+            file.take(TEXT_MAX).read_to_end(&mut text)?;
+            // Half a line is still being written; it is read next time.
+            let whole = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
+            text.truncate(whole);
+            self.seen += whole as u64;
+            Ok(text)
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Appends an entry.
+    pub fn append(&mut self, text: &str) -> io::Result<()> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
+        let mut file =
+            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno))?;
+        file.write_all(text.as_bytes())?;
+        // Our own entry is no news, unless another run's came before it.
+        let end = file.metadata()?.len();
+        if end == self.seen + text.len() as u64 {
+            self.seen = end;
+        }
+        Ok(())
+    }
+}
+
+/// This machine.
+#[derive(Debug)]
+pub struct Machine {
+    history: Option<HistoryFile>,
+    before: RefCell<Option<PathBuf>>,
+}
+
+impl Machine {
+    /// This machine, with the history of a prompt if there is one.
+    pub fn new(history: Option<HistoryFile>) -> Self {
+        Self { history, before: RefCell::new(None) }
+    }
+}
+
+impl Host for Machine {
+    fn read_text(&self, path: &Path) -> io::Result<String> {
+        read_text(path)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<(String, bool)> {
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        entries
+            .flatten()
+            .filter_map(|entry| {
+                let is_folder = fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
+                Some((entry.file_name().into_string().ok()?, is_folder))
+            })
+            .collect()
+    }
+
+    fn programs(&self) -> Vec<String> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut names: Vec<String> = std::env::split_paths(&path)
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flat_map(|entries| entries.flatten())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        // What the system shell knows by itself.
+        let builtins = ["cd", "echo", "export", "set", "test", "type", "ulimit", "umask", "unset"];
+        names.extend(builtins.map(str::to_owned));
+        names
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        std::env::home_dir()
+    }
+
+    fn cwd(&self) -> PathBuf {
+        std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+    }
+
+    fn change_dir(&self, path: &Path) -> io::Result<()> {
+        let now = self.cwd();
+        let path = match path.file_name() {
+            Some(name) if name == "-" => self.before.borrow().clone().unwrap_or_else(|| now.clone()),
+            _ => path.to_owned(),
+        };
+        std::env::set_current_dir(path)?;
+        self.before.replace(Some(now));
+        Ok(())
+    }
+
+    fn user(&self) -> String {
+        sys::user_name()
+    }
+
+    fn agent(&self) -> Option<PathBuf> {
+        std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from).filter(|path| path.exists())
+    }
+
+    fn random(&self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        // Where the system has no randomness, marks are still told apart by their numbers.
+        drop(getrandom::fill(&mut bytes));
+        bytes
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn history_news(&mut self) -> Vec<u8> {
+        self.history.as_mut().map(HistoryFile::news).unwrap_or_default()
+    }
+}
