@@ -1,0 +1,177 @@
+# bash completion for dust. Made from dust's command table: do not edit.
+
+# Offers those lines of standard input that begin with the word at the cursor.
+_dust_reply() {
+    local word cut='' breaks='' sign
+    if [[ $raw != [\"\']* ]]; then
+        # bash replaces only what stands after the last of these signs; an @ it replaces, too.
+        for sign in @ = :; do
+            [[ $COMP_WORDBREAKS == *"$sign"* ]] && breaks+=$sign
+        done
+        [[ -n $breaks ]] && cut=${cur%"${cur##*["$breaks"]}"}
+        cut=${cut%@}
+    fi
+    while IFS= read -r word; do
+        [[ $word == "$cur"* ]] || continue
+        [[ $word == *[=:] ]] && compopt -o nospace 2>/dev/null
+        word=${word#"$cut"}
+        if [[ $raw != [\"\']* && $word == *[![:alnum:]_.,%@=:/+-]* ]]; then
+            printf -v word %q "$word"
+        fi
+        COMPREPLY+=("$word")
+    done
+}
+
+_dust_words() {
+    _dust_reply < <(printf '%s\n' "$@")
+}
+
+# Offers words of a kind; the word before is of use for the value of a setting.
+_dust_kind() {
+    case $1 in
+        target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
+        file) compopt -o default 2>/dev/null ;;
+        dir) compopt -o dirnames 2>/dev/null ;;
+        setting) _dust_words color command-timeout fanout fold quiet timeout ;;
+        value)
+            case $2 in
+                color) _dust_words auto always never ;;
+                fold) _dust_words on off ;;
+            esac
+            ;;
+        topic) _dust_words cd diff disconnect exit quit help history load plan reconnect refresh set show start stop terminate use targets target filters filter keys ;;
+        none) ;;
+        *)
+            local -a choices
+            IFS=' ' read -r -a choices <<<"$1"
+            _dust_words "${choices[@]}"
+            ;;
+    esac
+}
+
+_dust() {
+    local dust=$1 rest=${COMP_LINE:0:COMP_POINT} word gap want flags='' i n=-1
+    local -a words=() file=() kinds=()
+    COMPREPLY=()
+
+    # The words up to the cursor. bash breaks them at @, = and :, too: join them again.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        gap=${rest%%[![:space:]]*}
+        rest=${rest#"$gap"}
+        word=${COMP_WORDS[i]}
+        ((i == COMP_CWORD)) && word=$rest
+        if ((n < 0)) || [[ -n $gap ]]; then
+            words[++n]=$word
+        else
+            words[n]+=$word
+        fi
+        rest=${rest#"$word"}
+    done
+    local raw=${words[n]} cur
+    cur=${raw#[\"\']}
+    [[ $raw == [\"\']* ]] || cur=${cur//\\/}
+
+    # The options of dust, until its first other word.
+    for ((i = 1; i < n; i++)); do
+        want=''
+        case ${words[i]} in
+            -f | --file) want='file' ;;
+            -c) want='none' ;;
+            -t | --timeout) want='none' ;;
+            -u | --command-timeout) want='none' ;;
+            --fanout) want='none' ;;
+            --color) want='auto always never' ;;
+            demo)
+                [[ ${words[i + 1]} == [0-9]* ]] && ((i + 1 < n)) && ((i++))
+                continue
+                ;;
+            --file=*)
+                file=(-f "${words[i]#*=}")
+                continue
+                ;;
+            -*) continue ;;
+            *) break ;;
+        esac
+        ((i++))
+        if ((i == n)); then
+            _dust_kind "$want"
+            return
+        fi
+        if [[ $want == file ]]; then
+            word=${words[i]}
+            word=${word//[\"\'\\]/}
+            [[ $word == \~/* ]] && word=$HOME/${word:2}
+            file=(-f "$word")
+        fi
+    done
+
+    if ((i >= n)); then
+        case $cur in
+            @*) _dust_kind target ;;
+            --*=*)
+                local value=${cur#*=}
+                want=''
+                case ${cur%%=*} in
+            -f | --file) want='file' ;;
+            -c) want='none' ;;
+            -t | --timeout) want='none' ;;
+            -u | --command-timeout) want='none' ;;
+            --fanout) want='none' ;;
+            --color) want='auto always never' ;;
+                esac
+                if [[ $want == *' '* ]]; then
+                    local -a choices
+                    IFS=' ' read -r -a choices <<<"$want"
+                    _dust_words "${choices[@]/#/${cur%"$value"}}"
+                else
+                    _dust_kind "${want:-none}"
+                fi
+                ;;
+            -*) _dust_words -f --file -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
+            *) _dust_words cd diff disconnect exit help history load plan reconnect refresh set show start stop terminate use demo completions ;;
+        esac
+        return
+    fi
+
+    local command=${words[i]} rest='' count=0 before='' ended=''
+    case $command in
+        cd) flags='--help' kinds=('dir') ;;
+        diff) flags='--help' kinds=() ;;
+        disconnect) flags='--help' kinds=('target') ;;
+        exit | quit) flags='--help' kinds=() ;;
+        help | '?') flags='--help' kinds=('topic') ;;
+        history) flags='--help' kinds=('none') ;;
+        load) flags='--help' kinds=('file') ;;
+        plan) flags='--help' kinds=('target') ;;
+        reconnect) flags='--help' kinds=('target') ;;
+        refresh) flags='--help' kinds=() ;;
+        set) flags='--help' kinds=('setting' 'value') ;;
+        show) flags='--verbose --help' kinds=('target') ;;
+        start) flags='--no-wait --help' kinds=('target') ;;
+        stop) flags='--yes --help' kinds=('target') ;;
+        terminate) flags='--yes --help' kinds=('target') ;;
+        use) flags='--help' kinds=('target') ;;
+        completions) kinds=('bash zsh fish') ;;
+        *) return ;;
+    esac
+    for ((i++; i < n; i++)); do
+        case $ended${words[i]} in
+            --) ended=1 ;;
+            -?*) ;;
+            *)
+                before=${words[i]}
+                ((count++))
+                ;;
+        esac
+    done
+    if [[ $cur == -* && -z $ended ]]; then
+        local -a choices
+        IFS=' ' read -r -a choices <<<"$flags"
+        _dust_words "${choices[@]}"
+        return
+    fi
+    [[ -n $rest ]] && ((count >= ${#kinds[@]})) && count=$((${#kinds[@]} - 1))
+    _dust_kind "${kinds[count]:-none}" "$before"
+}
+
+complete -F _dust dust

@@ -1,0 +1,156 @@
+# fish completion for dust. Made from dust's command table: do not edit.
+
+# The words after the options of dust, one a line.
+function __dust_line
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case -f --file -c -t --timeout -u --command-timeout --fanout --color
+                set -e words[1]
+            case demo
+                string match -qr '^[0-9]+$' -- "$words[2]"
+                and set -e words[1]
+            case '-*'
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+end
+
+# True before the first of these words.
+function __dust_first
+    test (count (__dust_line)) = 0
+end
+
+# True after demo.
+function __dust_demo
+    contains demo (commandline -opc)
+end
+
+# True after one of these commands.
+function __dust_in
+    set -l words (__dust_line)
+    set -q words[1]
+    and contains -- $words[1] $argv
+end
+
+# True where the argument of this number (N- means: or a later one) of these commands stands.
+function __dust_arg
+    set -l words (__dust_line)
+    set -q words[1]
+    and contains -- $words[1] $argv[2..-1]
+    or return 1
+    set -e words[1]
+    set -l given (count (string match -rv '^-.' -- $words))
+    test $given = (string trim -r -c - $argv[1])
+    or begin
+        string match -q '*-' $argv[1]
+        and test $given -gt (string trim -r -c - $argv[1])
+    end
+end
+
+# True if the word before the cursor is this one.
+function __dust_last
+    set -l words (__dust_line)
+    test "$words[-1]" = $argv[1]
+end
+
+# What dust knows that begins as the word at the cursor does.
+function __dust_targets
+    set -l words (commandline -opc)
+    set -l file
+    for i in (seq 2 (count $words))
+        switch $words[$i]
+            case -f --file
+                set -q words[(math $i + 1)]
+                and set file -f (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+            case '--file=*'
+                set file -f (string replace -- --file= '' $words[$i])
+        end
+    end
+    set -l word (string replace -r '^["\']' '' -- (commandline -ct))
+    command $words[1] $file __complete target "$word" 2>/dev/null
+end
+
+# The same for a first word that begins with @.
+function __dust_at
+    string match -qr '^["\']?@' -- (commandline -ct)
+    and __dust_targets
+end
+
+complete -c dust -f
+complete -c dust -n '__dust_first' -s f -l file -r -F -d 'The cluster file to load. Without it, default.cnf in this folder, if there is one'
+complete -c dust -n '__dust_first' -s c -x -d 'Run this prompt line and exit. Several are run one after another'
+complete -c dust -n '__dust_first' -s y -l yes -d 'Do not ask before nodes are stopped or destroyed'
+complete -c dust -n '__dust_first' -l json -d 'Print one JSON object a line'
+complete -c dust -n '__dust_first' -s t -l timeout -x -d 'Give up on a connection after this many seconds (30)'
+complete -c dust -n '__dust_first' -s u -l command-timeout -x -d 'Give up on a command after this many seconds (0: never)'
+complete -c dust -n '__dust_first' -l fanout -x -d 'Set up at most this many connections at a time (64)'
+complete -c dust -n '__dust_first' -l fold -d 'Show identical output of several nodes once'
+complete -c dust -n '__dust_first' -l no-fold -d 'Show each line as it comes. This is the default'
+complete -c dust -n '__dust_first' -l color -x -a 'auto always never' -d 'When to use colours: auto (on a terminal, unless NO_COLOR is set), always or never'
+complete -c dust -n '__dust_first' -s v -l verbose -d 'Say more about what dust does'
+complete -c dust -n '__dust_first' -s h -l help -d 'Print a summary of all this, and exit'
+complete -c dust -n '__dust_first' -s V -l version -d 'Print the version, and exit'
+complete -c dust -n '__dust_first' -a cd -d 'change dust\'s own folder'
+complete -c dust -n '__dust_first' -a diff -d 'show how the outputs of the last command differ'
+complete -c dust -n '__dust_first' -a disconnect -d 'close the connections to nodes'
+complete -c dust -n '__dust_first' -a exit -d 'close all connections and leave'
+complete -c dust -n '__dust_first' -a help -d 'list the commands, or explain one'
+complete -c dust -n '__dust_first' -a history -d 'list the lines typed before, or the last N of them'
+complete -c dust -n '__dust_first' -a load -d 'load a cluster file'
+complete -c dust -n '__dust_first' -a plan -d 'say what start would do, and change nothing'
+complete -c dust -n '__dust_first' -a reconnect -d 'connect to nodes anew'
+complete -c dust -n '__dust_first' -a refresh -d 'ask the provider for the nodes\' states again'
+complete -c dust -n '__dust_first' -a set -d 'show the settings, or change one'
+complete -c dust -n '__dust_first' -a show -d 'list nodes: index, name, type, state, id, addresses'
+complete -c dust -n '__dust_first' -a start -d 'launch what is absent, start what is stopped'
+complete -c dust -n '__dust_first' -a stop -d 'stop nodes; start brings them back'
+complete -c dust -n '__dust_first' -a terminate -d 'destroy nodes, with their disks'
+complete -c dust -n '__dust_first' -a use -d 'choose the working set'
+complete -c dust -n '__dust_first; and not __dust_demo' -a demo -d 'a cluster of N (3) nodes on this machine, and the prompt on it'
+complete -c dust -n '__dust_first' -a completions -d 'print the completion script for bash, zsh or fish'
+complete -c dust -n '__dust_arg 0 completions' -a 'bash zsh fish'
+complete -c dust -n __dust_first -a '(__dust_at)'
+complete -c dust -n '__dust_in cd' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 cd' -a '(__fish_complete_directories)'
+complete -c dust -n '__dust_in diff' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_in disconnect' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 disconnect' -a '(__dust_targets)'
+complete -c dust -n '__dust_in exit quit' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_in help \\?' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 help \\?' -a 'cd diff disconnect exit quit help history load plan reconnect refresh set show start stop terminate use targets target filters filter keys'
+complete -c dust -n '__dust_in history' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_in load' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 load' -F
+complete -c dust -n '__dust_in plan' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 plan' -a '(__dust_targets)'
+complete -c dust -n '__dust_in reconnect' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 reconnect' -a '(__dust_targets)'
+complete -c dust -n '__dust_in refresh' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_in set' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 set' -a color -d 'When to use colours; auto: on a terminal, unless NO_COLOR is set'
+complete -c dust -n '__dust_arg 0 set' -a command-timeout -d 'How long a command may take before dust gives up waiting for it'
+complete -c dust -n '__dust_arg 0 set' -a fanout -d 'How many connections are set up at a time'
+complete -c dust -n '__dust_arg 0 set' -a fold -d 'Show identical output of several nodes once, under their folded names'
+complete -c dust -n '__dust_arg 0 set' -a quiet -d 'How long a node is quiet before its unfinished line, say a question, is shown'
+complete -c dust -n '__dust_arg 0 set' -a timeout -d 'How long a connection may take to come up'
+complete -c dust -n '__dust_arg 1 set; and __dust_last color' -a 'auto always never'
+complete -c dust -n '__dust_arg 1 set; and __dust_last fold' -a 'on off'
+complete -c dust -n '__dust_in show' -s v -l verbose -d 'Show more of each node; twice: every attribute, as targets can select by'
+complete -c dust -n '__dust_in show' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 show' -a '(__dust_targets)'
+complete -c dust -n '__dust_in start' -l no-wait -d 'Do not wait until the nodes answer ssh'
+complete -c dust -n '__dust_in start' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 start' -a '(__dust_targets)'
+complete -c dust -n '__dust_in stop' -s y -l yes -d 'Do not ask'
+complete -c dust -n '__dust_in stop' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 stop' -a '(__dust_targets)'
+complete -c dust -n '__dust_in terminate' -s y -l yes -d 'Do not ask'
+complete -c dust -n '__dust_in terminate' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 terminate' -a '(__dust_targets)'
+complete -c dust -n '__dust_in use' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 use' -a '(__dust_targets)'

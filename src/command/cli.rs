@@ -1,0 +1,298 @@
+//! The program's own command line.
+//!
+//! Options stand before the first other word. That word and all after it are one prompt line,
+//! whose words are taken as they are; after an `@target` (and after `!`) they are joined with
+//! blanks, as ssh does. Every line is read before anything runs, so that a slip in the last one
+//! does not leave the work half done.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::complete::Request;
+use super::completions::Shell;
+use super::nearest::nearest;
+use super::options::{self, DEMO_MOST, FLAGS, Opt, Sub, Subcommand};
+use super::parse::{self, Line};
+use super::settings::{self, Settings};
+use super::table::{self, not_text};
+use crate::error::{Error, Result};
+
+/// What the options say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `-f`.
+    pub file: Option<PathBuf>,
+    /// `-y`.
+    pub yes: bool,
+    /// `--json`.
+    pub json: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+    /// The settings to begin with.
+    pub settings: Settings,
+}
+
+/// Where prompt lines come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Typed at the prompt.
+    Prompt,
+    /// The command line: one line of words, or one of each `-c`.
+    Lines(Vec<Line>),
+    /// `-`: standard input. [`parse::scripted`] reads each line.
+    Script,
+}
+
+/// What dust was started for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// To run prompt lines.
+    Run {
+        /// How.
+        options: Options,
+        /// On a cluster of this many nodes on this machine.
+        demo: Option<u16>,
+        /// Which lines.
+        input: Input,
+    },
+    /// To print a completion script.
+    Completions(Shell),
+    /// To answer a completion script.
+    Complete {
+        /// The cluster file of the line being completed.
+        file: Option<PathBuf>,
+        /// The question.
+        request: Request,
+    },
+    /// To be a node on this machine, with these words.
+    Node(Vec<OsString>),
+    /// To print [`super::help::program`].
+    Help,
+    /// To print the version.
+    Version,
+}
+
+/// Reads the words of the command line, without the program's own name. All errors are usage
+/// errors.
+pub fn parse<W: Into<OsString>>(args: impl IntoIterator<Item = W>) -> Result<Invocation> {
+    let mut parser = lexopt::Parser::from_args(args.into_iter().map(Into::into));
+    let mut given = Given::default();
+    loop {
+        let Some(arg) = parser.next().map_err(|e| misuse(&e.to_string()))? else {
+            return given.without_words();
+        };
+        let spelling = match arg {
+            lexopt::Arg::Value(word) => {
+                let sub = word.to_str().and_then(options::find_sub);
+                match sub.filter(|_| given.demo.is_none()) {
+                    Some(sub) if sub.id == Sub::Demo => given.demo = Some(demo_size(&mut parser)?),
+                    Some(sub) => return given.sub(sub, rest(&mut parser)?),
+                    None => return given.words(word, rest(&mut parser)?),
+                }
+                continue;
+            },
+            lexopt::Arg::Short(c) => format!("-{c}"),
+            lexopt::Arg::Long(long) => format!("--{long}"),
+        };
+        let Some(program) = options::find(&spelling) else {
+            return Err(unknown(&spelling));
+        };
+        let value = match program.flag.value {
+            Some(_) => parser.value().map_err(|e| misuse(&e.to_string()))?,
+            None => OsString::new(),
+        };
+        match program.id {
+            Opt::Help => return Ok(Invocation::Help),
+            Opt::Version => return Ok(Invocation::Version),
+            id => given.option(id, value)?,
+        }
+    }
+}
+
+/// What was given before the first word that is no option.
+#[derive(Default)]
+struct Given {
+    options: Options,
+    lines: Vec<String>,
+    demo: Option<u16>,
+}
+
+impl Given {
+    fn option(&mut self, id: Opt, value: OsString) -> Result<()> {
+        let options = &mut self.options;
+        match id {
+            Opt::File if value.is_empty() => return Err(misuse("-f: the file's name is empty")),
+            Opt::File => options.file = Some(PathBuf::from(value)),
+            Opt::Line => self.lines.push(text(value)?),
+            Opt::Yes => options.yes = true,
+            Opt::Json => options.json = true,
+            Opt::Verbose => options.verbose = options.verbose.saturating_add(1),
+            Opt::Fold => set(options, "fold", "on")?,
+            Opt::NoFold => set(options, "fold", "off")?,
+            Opt::Color => set(options, "color", &text(value)?)?,
+            Opt::Fanout => set(options, "fanout", &text(value)?)?,
+            Opt::Timeout => set(options, "timeout", &text(value)?)?,
+            Opt::CommandTimeout => set(options, "command-timeout", &text(value)?)?,
+            // They end the reading where they are found.
+            Opt::Help | Opt::Version => {},
+        }
+        Ok(())
+    }
+
+    fn without_words(self) -> Result<Invocation> {
+        if self.lines.is_empty() {
+            return self.run(Input::Prompt);
+        }
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| parse::scripted(line))
+            .collect::<Result<_>>()?;
+        self.run(Input::Lines(lines))
+    }
+
+    fn words(self, first: OsString, rest: Vec<OsString>) -> Result<Invocation> {
+        if !self.lines.is_empty() {
+            let first = first.display();
+            return Err(misuse(&format!(
+                "'{first}' after -c: give lines in one way only"
+            )));
+        }
+        if first == "-" {
+            return match rest.first() {
+                None => self.run(Input::Script),
+                Some(word) => Err(misuse(&format!("'{}' after -", word.display()))),
+            };
+        }
+        let line = line(first, rest)?;
+        self.run(Input::Lines(vec![line]))
+    }
+
+    fn run(self, input: Input) -> Result<Invocation> {
+        if self.demo.is_some() && self.options.file.is_some() {
+            return Err(misuse("demo makes its own cluster; it takes no -f"));
+        }
+        Ok(Invocation::Run {
+            options: self.options,
+            demo: self.demo,
+            input,
+        })
+    }
+
+    fn sub(self, sub: &'static Subcommand, words: Vec<OsString>) -> Result<Invocation> {
+        if !self.lines.is_empty() {
+            return Err(misuse(&format!("{} after -c", sub.name)));
+        }
+        if sub.id == Sub::Node {
+            return Ok(Invocation::Node(words));
+        }
+        let words = words.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match (sub.id, words.as_slice()) {
+            (Sub::Completions, ["-h" | "--help"]) => Ok(Invocation::Help),
+            (Sub::Completions, [shell]) => match Shell::named(shell) {
+                Some(shell) => Ok(Invocation::Completions(shell)),
+                None => Err(misuse(&format!("no completions for '{shell}'"))),
+            },
+            (Sub::Complete, ["target", prefix @ ..]) if prefix.len() < 2 => {
+                let prefix = prefix.first().copied().unwrap_or_default().to_owned();
+                Ok(Invocation::Complete {
+                    file: self.options.file,
+                    request: Request::Target { prefix },
+                })
+            },
+            _ => Err(Error::usage(format!("{} does not take this", sub.name))
+                .hint(format!("usage: dust {}", super::help::sub_usage(sub)))),
+        }
+    }
+}
+
+/// The line that the words after the options make.
+fn line(first: OsString, rest: Vec<OsString>) -> Result<Line> {
+    let first = text(first)?;
+    if first.starts_with(['@', '!']) {
+        let mut line = first;
+        for word in rest {
+            line.push(' ');
+            line += &text(word)?;
+        }
+        return parse::scripted(&line);
+    }
+    let line = match table::find(&first) {
+        Some(spec) => Line::Builtin(spec.parse(rest)?),
+        // A whole line in quotes, as after -c.
+        None if rest.is_empty() => parse::parse(&first)?,
+        None => return Err(near_word(&first)),
+    };
+    match line {
+        Line::Empty | Line::Comment => Err(misuse("the line is empty")),
+        Line::Unknown { word, .. } => Err(near_word(&word)),
+        line => Ok(line),
+    }
+}
+
+/// The error for a first word that is nothing: subcommands are as near as commands.
+fn near_word(word: &str) -> Error {
+    let subs = options::visible_subs().map(|sub| sub.name);
+    match nearest(word, subs) {
+        Some(near) => {
+            Error::usage(format!("no command '{word}'")).hint(format!("did you mean dust {near}?"))
+        },
+        None => parse::no_command(word),
+    }
+}
+
+/// The number after `demo`, if the next word is one.
+fn demo_size(parser: &mut lexopt::Parser) -> Result<u16> {
+    let is_number = |word: &OsStr| {
+        word.to_str()
+            .is_some_and(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let Some(word) = parser
+        .try_raw_args()
+        .and_then(|mut args| args.next_if(is_number))
+    else {
+        return Ok(3);
+    };
+    let size = word.to_str().and_then(|word| word.parse().ok());
+    size.filter(|n| (1..=DEMO_MOST).contains(n)).ok_or_else(|| {
+        misuse(&format!(
+            "demo: '{}' is not 1 to {DEMO_MOST}",
+            word.display()
+        ))
+    })
+}
+
+fn rest(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
+    Ok(parser
+        .raw_args()
+        .map_err(|e| misuse(&e.to_string()))?
+        .collect())
+}
+
+fn text(word: OsString) -> Result<String> {
+    word.into_string().map_err(|word| misuse(&not_text(&word)))
+}
+
+fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
+    let change = settings::find(name)?
+        .parse(value)
+        .map_err(|e| misuse(&format!("--{e}")))?;
+    options.settings.apply(change);
+    Ok(())
+}
+
+fn unknown(spelling: &str) -> Error {
+    let error = Error::usage(format!("no option {spelling}"));
+    match table::nearest_flag(spelling, FLAGS.iter().map(|program| &program.flag)) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("dust -h lists them"),
+    }
+}
+
+fn misuse(what: &str) -> Error {
+    Error::usage(what).hint("dust -h explains")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+//! The commands: what each one is once its words are read, and the table of them all.
+
+use std::path::PathBuf;
+
+use super::settings::{self, Change, Setting};
+use super::table::{Arg, Args, Flag, Group, Kind, Spec};
+use super::topics::{self, Subject};
+use crate::error::Result;
+
+/// A command with its arguments, ready to be carried out once its target is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Change dust's own folder.
+    Cd {
+        /// Where to; none: home. `-`: back to the folder before.
+        dir: Option<PathBuf>,
+    },
+    /// Show how the outputs of the last command differ.
+    Diff,
+    /// Close connections.
+    Disconnect {
+        /// To which nodes.
+        target: String,
+    },
+    /// Leave.
+    Exit,
+    /// Explain.
+    Help {
+        /// What.
+        subject: Subject,
+    },
+    /// List earlier lines.
+    History {
+        /// How many of the last ones; none: all.
+        count: Option<usize>,
+    },
+    /// Load a cluster file.
+    Load {
+        /// The file; a leading `~` is still in it.
+        file: PathBuf,
+    },
+    /// Say what `start` would do.
+    Plan {
+        /// For which nodes; none: the working set.
+        target: Option<String>,
+    },
+    /// Open connections anew.
+    Reconnect {
+        /// To which nodes.
+        target: String,
+    },
+    /// Ask the provider again.
+    Refresh,
+    /// Show all settings.
+    Settings,
+    /// Show one setting.
+    Setting {
+        /// Which.
+        setting: &'static Setting,
+    },
+    /// Change a setting.
+    Set {
+        /// To what.
+        change: Change,
+    },
+    /// List nodes.
+    Show {
+        /// How much of each: 0 a line, 1 more columns, 2 every attribute.
+        verbose: u8,
+        /// A target, or a word to search for; none: the working set.
+        what: Option<String>,
+    },
+    /// Launch what is absent, start what is stopped.
+    Start {
+        /// Which nodes; none: the working set.
+        target: Option<String>,
+        /// Wait until they answer ssh.
+        wait: bool,
+    },
+    /// Stop machines.
+    Stop {
+        /// Which nodes.
+        target: String,
+        /// Do not ask.
+        yes: bool,
+    },
+    /// Destroy machines.
+    Terminate {
+        /// Which nodes.
+        target: String,
+        /// Do not ask.
+        yes: bool,
+    },
+    /// Choose the working set.
+    Use {
+        /// Which nodes; `*`: all.
+        target: String,
+    },
+}
+
+const OPTIONAL_TARGET: Arg = Arg::optional("TARGET", Kind::Target);
+const TARGET: Arg = Arg::required("TARGET", Kind::Target);
+
+const YES: Flag = Flag {
+    short: Some('y'),
+    long: Some("yes"),
+    value: None,
+    repeats: false,
+    doc: "Do not ask.",
+};
+
+fn required_target(args: &mut Args) -> Result<String> {
+    args.target()?.ok_or_else(|| args.missing("TARGET"))
+}
+
+fn build_set(args: &mut Args) -> Result<Command> {
+    let Some(name) = args.text()? else {
+        return Ok(Command::Settings);
+    };
+    let setting = settings::find(&name)?;
+    Ok(match args.text()? {
+        None => Command::Setting { setting },
+        Some(value) => Command::Set {
+            change: setting.parse(&value)?,
+        },
+    })
+}
+
+fn build_history(args: &mut Args) -> Result<Command> {
+    let count = match args.text()? {
+        None => None,
+        Some(n) => Some(
+            n.parse()
+                .map_err(|_| args.misuse(&format!("'{n}' is not a number")))?,
+        ),
+    };
+    Ok(Command::History { count })
+}
+
+/// All commands, by name. Everything that lists commands reads this.
+pub const COMMANDS: &[Spec] = &[
+    Spec {
+        name: "cd",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[Arg::optional("DIR", Kind::Dir)],
+        flags: &[],
+        summary: "change dust's own folder",
+        help: "File names and local commands start from this folder. Without DIR it is the home \
+               folder; cd - goes back to the one before. The folders of the nodes' shells are \
+               their own: @* cd /tmp.",
+        examples: &["cd clusters", "cd -"],
+        build: |args| Ok(Command::Cd { dir: args.path() }),
+    },
+    Spec {
+        name: "diff",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[],
+        flags: &[],
+        summary: "show how the outputs of the last command differ",
+        help: "Compares what each node printed with what the largest group of nodes printed, line \
+               by line.",
+        examples: &["diff"],
+        build: |_| Ok(Command::Diff),
+    },
+    Spec {
+        name: "disconnect",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[TARGET],
+        flags: &[],
+        summary: "close the connections to nodes",
+        help: "Ends the nodes' shells and what runs in them. The next use of a node connects anew.",
+        examples: &["disconnect worker3", "disconnect *"],
+        build: |args| {
+            Ok(Command::Disconnect {
+                target: required_target(args)?,
+            })
+        },
+    },
+    Spec {
+        name: "exit",
+        aliases: &["quit"],
+        group: Group::Prompt,
+        args: &[],
+        flags: &[],
+        summary: "close all connections and leave",
+        help: "Ctrl-D on an empty line does the same.",
+        examples: &["exit"],
+        build: |_| Ok(Command::Exit),
+    },
+    Spec {
+        name: "help",
+        aliases: &["?"],
+        group: Group::Prompt,
+        args: &[Arg::optional("SUBJECT", Kind::Topic)],
+        flags: &[],
+        summary: "list the commands, or explain one",
+        help: "SUBJECT is a command, targets or keys.",
+        examples: &["help", "help start", "help targets", "? @"],
+        build: |args| {
+            let subject = match args.text()? {
+                None => Subject::Overview,
+                Some(word) => topics::subject(&word)?,
+            };
+            Ok(Command::Help { subject })
+        },
+    },
+    Spec {
+        name: "history",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[Arg::optional("N", Kind::Number)],
+        flags: &[],
+        summary: "list the lines typed before, or the last N of them",
+        help: "A line that begins with a blank is not kept.",
+        examples: &["history 20"],
+        build: build_history,
+    },
+    Spec {
+        name: "load",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[Arg::required("FILE", Kind::File)],
+        flags: &[],
+        summary: "load a cluster file",
+        help: "If anything in the file is wrong, dust says where, and the cluster that was loaded \
+               before stays.",
+        examples: &["load demo.cnf", "load 'my cluster.cnf'"],
+        build: |args| {
+            let file = args.path().ok_or_else(|| args.missing("FILE"))?;
+            Ok(Command::Load { file })
+        },
+    },
+    Spec {
+        name: "plan",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[OPTIONAL_TARGET],
+        flags: &[],
+        summary: "say what start would do, and change nothing",
+        help: "Also names what differs between the cluster file and the machines that exist.",
+        examples: &["plan", "plan worker*"],
+        build: |args| {
+            Ok(Command::Plan {
+                target: args.target()?,
+            })
+        },
+    },
+    Spec {
+        name: "reconnect",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[TARGET],
+        flags: &[],
+        summary: "connect to nodes anew",
+        help: "Closes what connection there is, with the shell and what runs in it, and opens \
+               another. A node that was given up on is tried again.",
+        examples: &["reconnect worker3"],
+        build: |args| {
+            Ok(Command::Reconnect {
+                target: required_target(args)?,
+            })
+        },
+    },
+    Spec {
+        name: "refresh",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[],
+        flags: &[],
+        summary: "ask the provider for the nodes' states again",
+        help: "Also numbers the nodes anew: see show.",
+        examples: &["refresh"],
+        build: |_| Ok(Command::Refresh),
+    },
+    Spec {
+        name: "set",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[
+            Arg::optional("NAME", Kind::Setting),
+            Arg::optional("VALUE", Kind::Value),
+        ],
+        flags: &[],
+        summary: "show the settings, or change one",
+        help: "Settings hold until dust ends.",
+        examples: &["set", "set fold", "set fold on"],
+        build: build_set,
+    },
+    Spec {
+        name: "show",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[Arg::optional("TARGET", Kind::TargetOrWord)],
+        flags: &[Flag {
+            short: Some('v'),
+            long: Some("verbose"),
+            value: None,
+            repeats: true,
+            doc: "Show more of each node; twice: every attribute, as targets can select by.",
+        }],
+        summary: "list nodes: index, name, type, state, id, addresses",
+        help: "Nodes that are defined but not launched are absent. A word that is no target is \
+               searched for in every attribute of every node. What show lists for a target is what \
+               another command with this target would act on.",
+        examples: &[
+            "show",
+            "show -vv worker0",
+            "show state=stopped",
+            "show m3.medium",
+        ],
+        build: |args| {
+            Ok(Command::Show {
+                verbose: args.times("verbose").min(2),
+                what: args.target()?,
+            })
+        },
+    },
+    Spec {
+        name: "start",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[OPTIONAL_TARGET],
+        flags: &[Flag {
+            short: None,
+            long: Some("no-wait"),
+            value: None,
+            repeats: false,
+            doc: "Do not wait until the nodes answer ssh.",
+        }],
+        summary: "launch what is absent, start what is stopped",
+        help: "What runs is left alone, so start can be repeated. Waits until each node answers \
+               ssh.",
+        examples: &[
+            "start",
+            "start worker[0-2]",
+            "start state=stop*",
+            "start --no-wait master",
+        ],
+        build: |args| {
+            let wait = !args.given("no-wait");
+            Ok(Command::Start {
+                target: args.target()?,
+                wait,
+            })
+        },
+    },
+    Spec {
+        name: "stop",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[TARGET],
+        flags: &[YES],
+        summary: "stop nodes; start brings them back",
+        help: "Lists the nodes and asks. Without a terminal to ask on, and without -y, it refuses.",
+        examples: &["stop worker*", "stop -y master"],
+        build: |args| {
+            let yes = args.given("yes");
+            Ok(Command::Stop {
+                target: required_target(args)?,
+                yes,
+            })
+        },
+    },
+    Spec {
+        name: "terminate",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[TARGET],
+        flags: &[YES],
+        summary: "destroy nodes, with their disks",
+        help: "Lists the nodes and asks; for a whole cluster, its name must be typed. Without a \
+               terminal to ask on, and without -y, it refuses.",
+        examples: &["terminate worker[0-2]", "terminate state=stopped"],
+        build: |args| {
+            let yes = args.given("yes");
+            Ok(Command::Terminate {
+                target: required_target(args)?,
+                yes,
+            })
+        },
+    },
+    Spec {
+        name: "use",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[TARGET],
+        flags: &[],
+        summary: "choose the working set",
+        help: "The working set is what a command without a target acts on. use * chooses all nodes \
+               again.",
+        examples: &["use worker*", "use cluster=democloud", "use *"],
+        build: |args| {
+            Ok(Command::Use {
+                target: required_target(args)?,
+            })
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{NodeId, NodeState};
+
+/// Three nodes: master, and two workers.
+fn nodes() -> Vec<Node> {
+    let node = |id: u32, name: &str, state, image: &str| Node {
+        id: NodeId(id),
+        index: id + 1,
+        name: name.to_owned(),
+        cluster: "demo".to_owned(),
+        state,
+        attrs: BTreeMap::from([("image".to_owned(), image.to_owned())]),
+        tags: BTreeMap::from([("owner".to_owned(), format!("dev ops{id}"))]),
+    };
+    vec![
+        node(0, "master", NodeState::Running, "ami-1"),
+        node(1, "worker0", NodeState::Running, "ami-2"),
+        node(2, "worker1", NodeState::Stopped, "a,b*"),
+    ]
+}
+
+/// The line with the cursor at `|`.
+fn cursor(marked: &str) -> (String, usize) {
+    let at = marked.find('|').expect("a mark");
+    (marked.replacen('|', "", 1), at)
+}
+
+fn found(marked: &str) -> Completion {
+    let (line, at) = cursor(marked);
+    context(&line, at)
+}
+
+fn texts(marked: &str) -> Vec<String> {
+    candidates(&found(marked), &nodes())
+        .into_iter()
+        .map(|candidate| candidate.text)
+        .collect()
+}
+
+/// The line after taking the only candidate.
+fn taken(marked: &str) -> String {
+    let (line, at) = cursor(marked);
+    let completion = context(&line, at);
+    let all = candidates(&completion, &nodes());
+    let [only] = all.as_slice() else {
+        panic!("{marked}: {all:?}")
+    };
+    let head = line.get(..completion.start).unwrap();
+    format!(
+        "{head}{}{}",
+        completion.write(&only.text),
+        line.get(at..).unwrap()
+    )
+}
+
+#[test]
+fn where_the_cursor_is() {
+    let spec = |name| What::Flag(table::find(name).unwrap());
+    let value = |attr: &str| What::AttributeValue {
+        attr: attr.to_owned(),
+    };
+    let remote = |target: &str| What::Remote {
+        target: Some(target.to_owned()).filter(|target| !target.is_empty()),
+    };
+    for (marked, what, start, prefix) in [
+        ("|", What::CommandName, 0, ""),
+        ("  st|", What::CommandName, 2, "st"),
+        ("st|op w", What::CommandName, 0, "st"),
+        ("./scr|", What::File, 0, "./scr"),
+        ("# st|", What::Nothing, 4, ""),
+        // Commands of dust.
+        ("load |", What::File, 5, ""),
+        ("load a|", What::File, 5, "a"),
+        ("load 'my fi|", What::File, 6, "my fi"),
+        ("load a b|", What::Nothing, 8, ""),
+        ("load a # b|", What::Nothing, 10, ""),
+        ("cd |", What::Dir, 3, ""),
+        ("stop wo|", What::Target, 5, "wo"),
+        ("stop -y wo|", What::Target, 8, "wo"),
+        ("stop a |", What::Nothing, 7, ""),
+        ("stop -|", spec("stop"), 5, "-"),
+        ("start w1 --n|", spec("start"), 9, "--n"),
+        ("start -- --n|", What::Target, 9, "--n"),
+        ("quit |", What::Nothing, 5, ""),
+        ("set |", What::SettingName, 4, ""),
+        ("set fold |", What::OneOf(&["on", "off"]), 9, ""),
+        ("set fanout |", What::Nothing, 11, ""),
+        ("set nothing |", What::Nothing, 12, ""),
+        ("? st|", What::Topic, 2, "st"),
+        ("history 5|", What::Nothing, 9, ""),
+        // Targets.
+        ("@|", What::Target, 1, ""),
+        ("@wo|rker1 ls", What::Target, 1, "wo"),
+        ("@a,b!c&d^wo|", What::Target, 9, "wo"),
+        ("@w[1,3|", What::Nothing, 6, ""),
+        ("@w[1,3],wo|", What::Target, 8, "wo"),
+        ("@w[!a]wo|", What::Target, 1, "w[!a]wo"),
+        ("@state=st|", value("state"), 7, "st"),
+        ("@w1,state=|", value("state"), 10, ""),
+        ("@tags=owner:de|", value("tags"), 6, "owner:de"),
+        ("@%rc=|", value("%rc"), 5, ""),
+        ("@state=a,wo|", What::Target, 9, "wo"),
+        ("show state=st|", value("state"), 11, "st"),
+        ("@^ho|", What::File, 2, "ho"),
+        ("@w1,^ho|", What::File, 5, "ho"),
+        ("@w1^wo|", What::Target, 4, "wo"),
+        ("@w1^^ho|", What::File, 5, "ho"),
+        ("@'tags=owner:dev o|", value("tags"), 7, "owner:dev o"),
+        // Commands for nodes and for this machine.
+        ("@w1 |", remote("w1"), 4, ""),
+        ("@w1 ls /va|", remote("w1"), 7, "/va"),
+        ("@ ls|", remote(""), 2, "ls"),
+        ("!vi|", What::Program, 1, "vi"),
+        ("!vi no|", What::File, 4, "no"),
+        ("vim |", What::File, 4, ""),
+        ("vim a no|", What::File, 6, "no"),
+        // Places are in bytes.
+        ("@größe,wo|", What::Target, 9, "wo"),
+    ] {
+        let completion = found(marked);
+        assert_eq!(completion.what, what, "{marked}");
+        assert_eq!(
+            (completion.start, completion.prefix.as_str()),
+            (start, prefix),
+            "{marked}"
+        );
+    }
+}
+
+#[test]
+fn what_may_stand_there() {
+    for (marked, words) in [
+        ("st|", vec!["start", "stop"]),
+        ("zz|", vec![]),
+        ("start -|", vec!["--no-wait", "--help"]),
+        ("set f|", vec!["fanout", "fold"]),
+        ("set color a|", vec!["auto", "always"]),
+        ("help t|", vec!["terminate", "targets", "target"]),
+        ("@|", vec!["master", "worker0", "worker1", "demo"]),
+        ("stop w|", vec!["worker0", "worker1"]),
+        ("@worker0,m|", vec!["master"]),
+        ("@worker0!wo|", vec!["worker0", "worker1"]),
+        ("@i|", vec!["image=", "index="]),
+        ("@state=|", vec!["running", "stopped"]),
+        ("@image=a|", vec!["a?b?", "ami-1", "ami-2"]),
+        ("@nothing=|", vec![]),
+        ("@tags=|", vec!["owner:"]),
+        (
+            "@tags=owner:|",
+            vec!["owner:dev ops0", "owner:dev ops1", "owner:dev ops2"],
+        ),
+        ("@%|", vec!["%failed", "%last", "%ok", "%pending", "%rc="]),
+        ("@^|", vec![]),
+        ("@w1 wo|", vec![]),
+    ] {
+        assert_eq!(texts(marked), words, "{marked}");
+    }
+}
+
+#[test]
+fn what_is_taken_is_written_so_that_it_is_read() {
+    for (marked, line) in [
+        ("sto|", "stop"),
+        ("stop ma|", "stop master"),
+        ("@worker0,ma| ls", "@worker0,master ls"),
+        ("@tags=owner:dev\\ ops1|", r"@tags=owner:dev\ ops1"),
+        ("@'tags=owner:dev ops1|", "@'tags=owner:dev ops1"),
+        ("@tags='owner:dev ops1|", "@tags='owner:dev ops1"),
+        ("@\"tags=owner:dev ops1|", "@\"tags=owner:dev ops1"),
+        ("stop 'ma|", "stop 'master"),
+        ("stop 'ma'|", "stop master"),
+        ("stop 'm'a|", "stop master"),
+        ("set fold of|", "set fold off"),
+    ] {
+        assert_eq!(taken(marked), line, "{marked}");
+    }
+}
+
+#[test]
+fn only_what_is_to_be_typed_on_gets_no_blank() {
+    let more = |marked: &str| -> Vec<bool> {
+        candidates(&found(marked), &nodes())
+            .iter()
+            .map(|candidate| candidate.more)
+            .collect()
+    };
+    assert_eq!(more("@ima|"), [true]);
+    assert_eq!(more("@tags=o|"), [true]);
+    assert_eq!(more("@tags=owner:dev\\ ops0|"), [false]);
+    assert_eq!(more("@%r|"), [true]);
+    assert_eq!(more("@ma|"), [false]);
+}
+
+#[test]
+fn answers_are_whole_words() {
+    for (prefix, words) in [
+        ("@wo", vec!["@worker0", "@worker1"]),
+        ("wo", vec!["worker0", "worker1"]),
+        ("@ma", vec!["@master"]),
+        ("@worker0,ma", vec!["@worker0,master"]),
+        (
+            "worker[0,1]!wo",
+            vec!["worker[0,1]!worker0", "worker[0,1]!worker1"],
+        ),
+        ("@state=s", vec!["@state=stopped"]),
+        ("@worker0&ima", vec!["@worker0&image="]),
+        ("tags=owner:dev ops1", vec!["tags=owner:dev ops1"]),
+        ("@^ho", vec![]),
+        ("@w[0", vec![]),
+    ] {
+        let request = Request::Target {
+            prefix: prefix.to_owned(),
+        };
+        assert_eq!(answer(&request, &nodes()), words, "{prefix}");
+    }
+}
+
+proptest! {
+    /// A candidate replaces exactly what was typed of it, wherever the cursor is.
+    #[test]
+    fn places_are_true(line in "(@|stop |load |set |!|)[a-w,!&^=%\\[\\]'\"\\\\ é#-]{0,14}", at in 0usize..20) {
+        let completion = context(&line, at);
+        prop_assert!(completion.start <= at.min(line.len()));
+        prop_assert!(line.is_char_boundary(completion.start));
+        for candidate in candidates(&completion, &nodes()) {
+            prop_assert!(candidate.text.starts_with(&completion.prefix));
+        }
+    }
+
+    /// What was completed at the end of a line is read back as it was offered.
+    #[test]
+    fn written_words_are_read_back(typed in "['\"]?[a-c '\"\\\\]{0,6}", name in "\\PC{1,8}|[a-c '\"\\\\#]{1,6}") {
+        let line = format!("load {typed}");
+        let completion = context(&line, line.len());
+        if completion.what == What::File {
+            let head = line.get(..completion.start).unwrap();
+            let close = completion.quote.map(String::from).unwrap_or_default();
+            let whole = format!("{head}{}{close}", completion.write(&name));
+            let words = words::split(&whole).unwrap();
+            prop_assert_eq!(words, ["load".to_owned(), name]);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Completion scripts for the system's shells, from the tables.
+//!
+//! Commands and options are written into the scripts, with what they do; only for targets is dust
+//! itself asked (see [`super::complete`]), with the cluster file that the line names.
+
+mod bash;
+mod fish;
+mod zsh;
+
+/// A shell that a script can be written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// GNU bash, 4.0 and up.
+    Bash,
+    /// zsh, with its completion system.
+    Zsh,
+    /// fish, 3.0 and up.
+    Fish,
+}
+
+impl Shell {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bash, Self::Zsh, Self::Fish];
+
+    /// The shell of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|shell| shell.name() == name)
+    }
+
+    /// Its name, as [`super::options::SHELLS`] has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
+        }
+    }
+
+    /// What its script's file must be called for the shell to find it.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Bash => "dust.bash",
+            Self::Zsh => "_dust",
+            Self::Fish => "dust.fish",
+        }
+    }
+
+    /// Its script.
+    pub fn script(self) -> String {
+        match self {
+            Self::Bash => bash::script(),
+            Self::Zsh => zsh::script(),
+            Self::Fish => fish::script(),
+        }
+    }
+}
+
+/// A text in single quotes, as bash and zsh read it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What an option does, as a label.
+fn label(doc: &str) -> &str {
+    doc.strip_suffix('.').unwrap_or(doc)
+}
+
+/// The words that `help` knows, without the signs that a shell would want quoted.
+fn topics() -> Vec<&'static str> {
+    super::topics::words()
+        .filter(|word| word.starts_with(char::is_alphabetic))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::SHELLS;
+    use super::*;
+
+    #[test]
+    fn the_shells_are_those_of_the_options() {
+        assert_eq!(Shell::ALL.map(Shell::name), SHELLS);
+        assert_eq!(Shell::named("fish"), Some(Shell::Fish));
+        assert_eq!(Shell::named("tcsh"), None);
+    }
+
+    #[test]
+    fn every_script_knows_every_command_option_and_setting() {
+        for shell in Shell::ALL {
+            let script = shell.script();
+            let flags = super::super::options::FLAGS
+                .iter()
+                .map(|program| &program.flag);
+            let own = super::super::COMMANDS.iter().flat_map(|spec| spec.flags);
+            let longs = flags.chain(own).filter_map(|flag| flag.long);
+            let names = super::super::COMMANDS.iter().map(|spec| spec.name);
+            let settings = super::super::settings::names();
+            for word in longs
+                .chain(names)
+                .chain(settings)
+                .chain(["demo", "completions"])
+            {
+                assert!(script.contains(word), "{} lacks {word}", shell.name());
+            }
+            assert!(
+                !script.contains("__node"),
+                "{} shows what is hidden",
+                shell.name()
+            );
+        }
+    }
+}

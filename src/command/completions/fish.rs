@@ -1,0 +1,214 @@
+//! The script for fish.
+
+use super::super::COMMANDS;
+use super::super::options::{self, FLAGS, Sub};
+use super::super::settings::SETTINGS;
+use super::super::table::{Arg, Flag, Kind, Need, Spec};
+use super::{label, topics};
+
+pub(super) fn script() -> String {
+    let valued = FLAGS.iter().filter(|program| program.flag.value.is_some());
+    let valued: Vec<_> = valued
+        .flat_map(|program| program.flag.spellings())
+        .collect();
+    let mut out = TEMPLATE.replace("@VALUED@", &valued.join(" "));
+    for program in FLAGS {
+        out += &flag("__dust_first", &program.flag);
+    }
+    for spec in COMMANDS {
+        out += &word("__dust_first", spec.name, spec.summary);
+    }
+    for sub in options::visible_subs() {
+        let condition = match sub.id {
+            Sub::Demo => "__dust_first; and not __dust_demo",
+            _ => "__dust_first",
+        };
+        out += &word(condition, sub.name, sub.summary);
+        if sub.id != Sub::Demo {
+            out += &args(&[sub.name], sub.args);
+        }
+    }
+    out += "complete -c dust -n __dust_first -a '(__dust_at)'\n";
+    for spec in COMMANDS {
+        out += &command(spec);
+    }
+    out
+}
+
+/// The options and arguments of a command.
+fn command(spec: &Spec) -> String {
+    let names: Vec<&str> = spec.names().collect();
+    let condition = format!("__dust_in {}", list(&names));
+    let mut out: String = spec.flags.iter().map(|own| flag(&condition, own)).collect();
+    out += &format!(
+        "complete -c dust -n {} -s h -l help -d 'Explain the command'\n",
+        quoted(&condition)
+    );
+    out + &args(&names, spec.args)
+}
+
+fn args(names: &[&str], args: &[Arg]) -> String {
+    let mut out = String::new();
+    for (i, arg) in args.iter().enumerate() {
+        let place = if arg.need == Need::Rest {
+            format!("{i}-")
+        } else {
+            i.to_string()
+        };
+        let condition = format!("__dust_arg {place} {}", list(names));
+        let line = |condition: &str, what: &str| {
+            format!("complete -c dust -n {} {what}\n", quoted(condition))
+        };
+        out += &match arg.kind {
+            Kind::Target | Kind::TargetOrWord => line(&condition, "-a '(__dust_targets)'"),
+            Kind::File => line(&condition, "-F"),
+            Kind::Dir => line(&condition, "-a '(__fish_complete_directories)'"),
+            Kind::Setting => {
+                let rows = SETTINGS.iter();
+                rows.map(|setting| word(&condition, setting.name, label(setting.doc)))
+                    .collect()
+            },
+            Kind::Value => SETTINGS
+                .iter()
+                .filter_map(|setting| match setting.kind {
+                    Kind::OneOf(words) => Some((setting.name, words)),
+                    _ => None,
+                })
+                .map(|(name, words)| {
+                    let condition = format!("{condition}; and __dust_last {name}");
+                    line(&condition, &format!("-a {}", quoted(&words.join(" "))))
+                })
+                .collect(),
+            Kind::Topic => line(&condition, &format!("-a {}", quoted(&topics().join(" ")))),
+            Kind::OneOf(words) => line(&condition, &format!("-a {}", quoted(&words.join(" ")))),
+            Kind::Number | Kind::Line => String::new(),
+        };
+    }
+    out
+}
+
+fn word(condition: &str, word: &str, meaning: &str) -> String {
+    let condition = quoted(condition);
+    format!(
+        "complete -c dust -n {condition} -a {word} -d {}\n",
+        quoted(meaning)
+    )
+}
+
+fn flag(condition: &str, flag: &Flag) -> String {
+    let short = flag.short.map(|c| format!(" -s {c}")).unwrap_or_default();
+    let long = flag
+        .long
+        .map(|long| format!(" -l {long}"))
+        .unwrap_or_default();
+    let value = match flag.value.map(|(_, kind)| kind) {
+        None => String::new(),
+        Some(Kind::File) => " -r -F".to_owned(),
+        Some(Kind::OneOf(words)) => format!(" -x -a {}", quoted(&words.join(" "))),
+        Some(_) => " -x".to_owned(),
+    };
+    let condition = quoted(condition);
+    format!(
+        "complete -c dust -n {condition}{short}{long}{value} -d {}\n",
+        quoted(label(flag.doc))
+    )
+}
+
+fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| name.replace('?', "\\?"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A text in single quotes, as fish reads it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+const TEMPLATE: &str = r#"# fish completion for dust. Made from dust's command table: do not edit.
+
+# The words after the options of dust, one a line.
+function __dust_line
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case @VALUED@
+                set -e words[1]
+            case demo
+                string match -qr '^[0-9]+$' -- "$words[2]"
+                and set -e words[1]
+            case '-*'
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+end
+
+# True before the first of these words.
+function __dust_first
+    test (count (__dust_line)) = 0
+end
+
+# True after demo.
+function __dust_demo
+    contains demo (commandline -opc)
+end
+
+# True after one of these commands.
+function __dust_in
+    set -l words (__dust_line)
+    set -q words[1]
+    and contains -- $words[1] $argv
+end
+
+# True where the argument of this number (N- means: or a later one) of these commands stands.
+function __dust_arg
+    set -l words (__dust_line)
+    set -q words[1]
+    and contains -- $words[1] $argv[2..-1]
+    or return 1
+    set -e words[1]
+    set -l given (count (string match -rv '^-.' -- $words))
+    test $given = (string trim -r -c - $argv[1])
+    or begin
+        string match -q '*-' $argv[1]
+        and test $given -gt (string trim -r -c - $argv[1])
+    end
+end
+
+# True if the word before the cursor is this one.
+function __dust_last
+    set -l words (__dust_line)
+    test "$words[-1]" = $argv[1]
+end
+
+# What dust knows that begins as the word at the cursor does.
+function __dust_targets
+    set -l words (commandline -opc)
+    set -l file
+    for i in (seq 2 (count $words))
+        switch $words[$i]
+            case -f --file
+                set -q words[(math $i + 1)]
+                and set file -f (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+            case '--file=*'
+                set file -f (string replace -- --file= '' $words[$i])
+        end
+    end
+    set -l word (string replace -r '^["\']' '' -- (commandline -ct))
+    command $words[1] $file __complete target "$word" 2>/dev/null
+end
+
+# The same for a first word that begins with @.
+function __dust_at
+    string match -qr '^["\']?@' -- (commandline -ct)
+    and __dust_targets
+end
+
+complete -c dust -f
+"#;

@@ -1,0 +1,208 @@
+//! The script for zsh.
+
+use super::super::COMMANDS;
+use super::super::options::{self, FLAGS, Sub, Subcommand};
+use super::super::settings::SETTINGS;
+use super::super::table::{Arg, Flag, Kind, Need, Spec};
+use super::{label, quoted, topics};
+
+pub(super) fn script() -> String {
+    let flags: String = FLAGS
+        .iter()
+        .map(|p| format!("        {} \\\n", flag(&p.flag)))
+        .collect();
+    let commands: String = COMMANDS
+        .iter()
+        .map(|spec| described(spec.name, spec.summary))
+        .collect();
+    let subs: String = options::visible_subs()
+        .map(|sub| described(sub.name, sub.summary))
+        .collect();
+    let settings: String = SETTINGS
+        .iter()
+        .map(|setting| described(setting.name, label(setting.doc)))
+        .collect();
+    let cases: String = COMMANDS.iter().map(command_case).collect();
+    let own: String = options::visible_subs()
+        .filter(|sub| sub.id != Sub::Demo)
+        .map(sub_case)
+        .collect();
+    let choices: String = SETTINGS
+        .iter()
+        .filter_map(|setting| match setting.kind {
+            Kind::OneOf(words) => Some((setting.name, words)),
+            _ => None,
+        })
+        .map(|(name, words)| format!("        {name}) compadd -- {} ;;\n", words.join(" ")))
+        .collect();
+    TEMPLATE
+        .replace("@FLAGS@", flags.trim_end())
+        .replace("@COMMANDS@", commands.trim_end())
+        .replace("@SUBS@", subs.trim_end())
+        .replace("@SETTINGS@", settings.trim_end())
+        .replace("@CHOICES@", choices.trim_end())
+        .replace("@TOPICS@", &topics().join(" "))
+        .replace("@CASES@", format!("{cases}{own}").trim_end())
+}
+
+/// `'start:launch what is absent'` of a list that is shown with its meanings.
+fn described(name: &str, meaning: &str) -> String {
+    format!("        {}\n", quoted(&format!("{name}:{meaning}")))
+}
+
+/// `'(-f --file)'{-f,--file}'[The cluster file.]:CNF:_files'`
+fn flag(flag: &Flag) -> String {
+    let doc = label(flag.doc).replace('[', "\\[").replace(']', "\\]");
+    let value = flag
+        .value
+        .map(|(name, kind)| format!(":{name}:{}", action(kind)));
+    let tail = quoted(&format!("[{doc}]{}", value.unwrap_or_default()));
+    let spellings = flag.spellings();
+    let long_value = |spelling: &String| match flag.value {
+        Some(_) if spelling.starts_with("--") => format!("{spelling}="),
+        _ => spelling.clone(),
+    };
+    let written: Vec<String> = spellings.iter().map(long_value).collect();
+    let head = match (flag.repeats, spellings.len()) {
+        (true, _) => "'*'".to_owned(),
+        (false, 1) => String::new(),
+        (false, _) => quoted(&format!("({})", spellings.join(" "))),
+    };
+    match written.as_slice() {
+        [only] => format!("{head}{only}{tail}"),
+        _ => format!("{head}{{{}}}{tail}", written.join(",")),
+    }
+}
+
+/// `start) _arguments -s -S '--no-wait[…]' '1:TARGET:_dust_targets' ;;`
+fn command_case(spec: &Spec) -> String {
+    let names: Vec<String> = spec.names().map(|name| name.replace('?', "\\?")).collect();
+    let mut specs: Vec<String> = spec.flags.iter().map(flag).collect();
+    specs.push("'(- *)'{-h,--help}'[Explain the command]'".to_owned());
+    specs.extend(spec.args.iter().enumerate().map(|(i, given)| arg(i, given)));
+    case(&names.join("|"), &specs)
+}
+
+fn sub_case(sub: &Subcommand) -> String {
+    let specs: Vec<String> = sub
+        .args
+        .iter()
+        .enumerate()
+        .map(|(i, given)| arg(i, given))
+        .collect();
+    case(sub.name, &specs)
+}
+
+fn case(names: &str, specs: &[String]) -> String {
+    let specs: String = specs
+        .iter()
+        .map(|spec| format!(" \\\n                    {spec}"))
+        .collect();
+    format!("            {names})\n                _arguments -s -S{specs}\n                ;;\n")
+}
+
+/// `'1:TARGET:_dust_targets'`
+fn arg(index: usize, arg: &Arg) -> String {
+    let place = match arg.need {
+        Need::Required => format!("{}:", index + 1),
+        Need::Optional => format!("{}::", index + 1),
+        Need::Rest => "*:".to_owned(),
+    };
+    quoted(&format!("{place}{}:{}", arg.name, action(arg.kind)))
+}
+
+fn action(kind: Kind) -> String {
+    match kind {
+        Kind::Target | Kind::TargetOrWord => "_dust_targets".to_owned(),
+        Kind::File => "_files".to_owned(),
+        Kind::Dir => "_files -/".to_owned(),
+        Kind::Setting => "_dust_settings".to_owned(),
+        Kind::Value => "_dust_values".to_owned(),
+        Kind::Topic => "_dust_topics".to_owned(),
+        Kind::OneOf(words) => format!("({})", words.join(" ")),
+        Kind::Number | Kind::Line => " ".to_owned(),
+    }
+}
+
+const TEMPLATE: &str = r#"#compdef dust
+# zsh completion for dust. Made from dust's command table: do not edit.
+
+_dust_targets() {
+    local -a all
+    all=("${(@f)$(command $_dust_program $_dust_file __complete target "${(Q)PREFIX}" 2>/dev/null)}")
+    all=(${all:#})
+    (( $#all )) || return 1
+    compadd -S '' -- ${(M)all:#*[=:]}
+    compadd -- ${all:#*[=:]}
+}
+
+_dust_settings() {
+    local -a settings=(
+@SETTINGS@
+    )
+    _describe -t settings setting settings
+}
+
+_dust_values() {
+    case ${words[CURRENT-1]} in
+@CHOICES@
+    esac
+}
+
+_dust_topics() {
+    compadd -- @TOPICS@
+}
+
+_dust_first() {
+    local -a commands=(
+@COMMANDS@
+    ) subcommands=(
+@SUBS@
+    )
+    if [[ $PREFIX == @* ]]; then
+        _dust_targets
+    else
+        _describe -t commands command commands
+        _describe -t subcommands subcommand subcommands
+    fi
+}
+
+_dust() {
+    local curcontext=$curcontext context state state_descr
+    local -a line
+    local -A opt_args
+    # The program and the cluster file stay those of the line when it is read again after demo.
+    (( $+_dust_program )) || local _dust_program=${(Q)words[1]}
+    (( $+_dust_file )) || local -a _dust_file
+
+    _arguments -s -S -C -A '-*' \
+@FLAGS@
+        '(-): :->first' \
+        '(-)*:: :->rest' && return
+
+    local file=${opt_args[-f]:-${opt_args[--file]}}
+    [[ -n $file ]] && _dust_file=(-f ${~${(Q)file}})
+    case $state in
+        first) _dust_first ;;
+        rest)
+            case ${words[1]} in
+            demo)
+                if (( CURRENT > 2 )) && [[ ${words[2]} == <-> ]]; then
+                    shift words
+                    (( CURRENT-- ))
+                fi
+                words[1]=dust
+                _dust
+                ;;
+@CASES@
+            esac
+            ;;
+    esac
+}
+
+if [[ $funcstack[1] == _dust ]]; then
+    _dust "$@"
+else
+    compdef _dust dust
+fi
+"#;

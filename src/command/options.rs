@@ -1,0 +1,252 @@
+//! The words of the program's own command line: its options and subcommands.
+
+use super::settings::When;
+use super::table::{Arg, Flag, Kind};
+
+/// An option of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opt {
+    /// `--color`.
+    Color,
+    /// `--command-timeout`.
+    CommandTimeout,
+    /// `--fanout`.
+    Fanout,
+    /// `--file`.
+    File,
+    /// `--fold`.
+    Fold,
+    /// `--help`.
+    Help,
+    /// `--json`.
+    Json,
+    /// `-c`.
+    Line,
+    /// `--no-fold`.
+    NoFold,
+    /// `--timeout`.
+    Timeout,
+    /// `--verbose`.
+    Verbose,
+    /// `--version`.
+    Version,
+    /// `--yes`.
+    Yes,
+}
+
+/// An entry of the table of the program's options.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramFlag {
+    /// Which it is.
+    pub id: Opt,
+    /// How it is written, and what it does.
+    pub flag: Flag,
+}
+
+const fn flag(
+    id: Opt,
+    short: Option<char>,
+    long: Option<&'static str>,
+    value: Option<(&'static str, Kind)>,
+    doc: &'static str,
+) -> ProgramFlag {
+    let repeats = matches!(id, Opt::Line | Opt::Verbose);
+    ProgramFlag {
+        id,
+        flag: Flag {
+            short,
+            long,
+            value,
+            repeats,
+            doc,
+        },
+    }
+}
+
+const SECS: Option<(&str, Kind)> = Some(("SECS", Kind::Number));
+
+/// The options of the program. They stand before the first other word.
+pub const FLAGS: &[ProgramFlag] = &[
+    flag(
+        Opt::File,
+        Some('f'),
+        Some("file"),
+        Some(("CNF", Kind::File)),
+        "The cluster file to load. Without it, default.cnf in this folder, if there is one.",
+    ),
+    flag(
+        Opt::Line,
+        Some('c'),
+        None,
+        Some(("LINE", Kind::Line)),
+        "Run this prompt line and exit. Several are run one after another.",
+    ),
+    flag(
+        Opt::Yes,
+        Some('y'),
+        Some("yes"),
+        None,
+        "Do not ask before nodes are stopped or destroyed.",
+    ),
+    flag(
+        Opt::Json,
+        None,
+        Some("json"),
+        None,
+        "Print one JSON object a line.",
+    ),
+    flag(
+        Opt::Timeout,
+        Some('t'),
+        Some("timeout"),
+        SECS,
+        "Give up on a connection after this many seconds (30).",
+    ),
+    flag(
+        Opt::CommandTimeout,
+        Some('u'),
+        Some("command-timeout"),
+        SECS,
+        "Give up on a command after this many seconds (0: never).",
+    ),
+    flag(
+        Opt::Fanout,
+        None,
+        Some("fanout"),
+        Some(("N", Kind::Number)),
+        "Set up at most this many connections at a time (64).",
+    ),
+    flag(
+        Opt::Fold,
+        None,
+        Some("fold"),
+        None,
+        "Show identical output of several nodes once.",
+    ),
+    flag(
+        Opt::NoFold,
+        None,
+        Some("no-fold"),
+        None,
+        "Show each line as it comes. This is the default.",
+    ),
+    flag(
+        Opt::Color,
+        None,
+        Some("color"),
+        Some(("WHEN", Kind::OneOf(When::WORDS))),
+        "When to use colours: auto (on a terminal, unless NO_COLOR is set), always or never.",
+    ),
+    flag(
+        Opt::Verbose,
+        Some('v'),
+        Some("verbose"),
+        None,
+        "Say more about what dust does.",
+    ),
+    flag(
+        Opt::Help,
+        Some('h'),
+        Some("help"),
+        None,
+        "Print a summary of all this, and exit.",
+    ),
+    flag(
+        Opt::Version,
+        Some('V'),
+        Some("version"),
+        None,
+        "Print the version, and exit.",
+    ),
+];
+
+/// The option of this spelling (`-x` or `--long`).
+pub fn find(spelling: &str) -> Option<&'static ProgramFlag> {
+    FLAGS.iter().find(|program| program.flag.is(spelling))
+}
+
+/// A first word of the command line that is no prompt command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sub {
+    /// Answers the shells' completion.
+    Complete,
+    /// Prints a completion script.
+    Completions,
+    /// Runs on a cluster of this machine.
+    Demo,
+    /// A node of such a cluster.
+    Node,
+}
+
+/// An entry of the table of subcommands.
+#[derive(Clone, Copy, Debug)]
+pub struct Subcommand {
+    /// Which it is.
+    pub id: Sub,
+    /// What is typed.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: &'static [Arg],
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// What else is to know.
+    pub help: &'static str,
+    /// Called by dust itself and by its completion scripts: shown nowhere.
+    pub hidden: bool,
+}
+
+/// The shells that [`Sub::Completions`] writes for.
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+
+/// The most nodes that a demo makes.
+pub const DEMO_MOST: u16 = 1000;
+
+/// The subcommands of the program.
+pub const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        id: Sub::Demo,
+        name: "demo",
+        args: &[Arg::optional("N", Kind::Number)],
+        summary: "a cluster of N (3) nodes on this machine, and the prompt on it",
+        help: "Needs no cloud, no ssh server and no root. Options, a line, -c or - may follow, as \
+               without demo. The nodes are gone when dust ends.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Completions,
+        name: "completions",
+        args: &[Arg::required("SHELL", Kind::OneOf(SHELLS))],
+        summary: "print the completion script for bash, zsh or fish",
+        help: "In ~/.bashrc: source <(dust completions bash)",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Complete,
+        name: "__complete",
+        args: &[
+            Arg::required("KIND", Kind::OneOf(&["target"])),
+            Arg::optional("PREFIX", Kind::Target),
+        ],
+        summary: "print what a word may be completed to, one a line",
+        help: "",
+        hidden: true,
+    },
+    Subcommand {
+        id: Sub::Node,
+        name: "__node",
+        args: &[],
+        summary: "be a node on this machine",
+        help: "",
+        hidden: true,
+    },
+];
+
+/// The subcommand of this name.
+pub fn find_sub(name: &str) -> Option<&'static Subcommand> {
+    SUBCOMMANDS.iter().find(|sub| sub.name == name)
+}
+
+/// The subcommands that people use.
+pub fn visible_subs() -> impl Iterator<Item = &'static Subcommand> {
+    SUBCOMMANDS.iter().filter(|sub| !sub.hidden)
+}
