@@ -1,1 +1,4 @@
 //! Integration tests.
+
+#[cfg(feature = "local")]
+mod local_node;

@@ -1,1 +1,4 @@
 //! See lib.rs.
+
+#[cfg(feature = "local")]
+pub mod local;
