@@ -1,3 +1,5 @@
 //! Integration tests.
 
 mod generated;
+#[cfg(feature = "local")]
+mod local_node;

@@ -1,5 +1,17 @@
 //! The only impure folder: it performs what the rest decides.
 
 pub mod clock;
+pub mod files;
+#[cfg(feature = "local")]
+pub mod local;
+mod place;
+pub mod pty;
+pub mod reactor;
+pub mod run;
+pub mod signals;
 pub mod ssh;
 pub mod sys;
+pub mod tty;
+pub mod worker;
+
+pub use place::Place;

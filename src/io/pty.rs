@@ -1,0 +1,108 @@
+//! The system shell, in a pty of its own: it has the terminal until it ends.
+
+use super::sys;
+use crate::error::{Error, Result};
+use crate::model::Size;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::os::fd::RawFd;
+
+/// Bytes that wait for the command to read them are held up to this; then keys are dropped.
+const INPUT_MAX: usize = 1 << 20;
+
+/// A local command that has the terminal.
+pub struct LocalCommand {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    reader: Box<dyn Read + Send>,
+    writer: Box<dyn Write + Send>,
+    fd: RawFd,
+    input: Vec<u8>,
+}
+
+impl std::fmt::Debug for LocalCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LocalCommand")
+    }
+}
+
+fn pty_size(size: Size) -> PtySize {
+    PtySize { rows: size.rows, cols: size.cols, pixel_width: 0, pixel_height: 0 }
+}
+
+impl LocalCommand {
+    /// Runs a line in the user's shell.
+    pub fn start(line: &str, size: Size) -> Result<Self> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Error::failed(format!("cannot run the system shell: {what}: {error}"))
+        };
+        let pair = native_pty_system()
+            .openpty(pty_size(size))
+            .map_err(|error| failed("no pty", &error))?;
+        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+        let mut command = CommandBuilder::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
+        command.arg("-c");
+        command.arg(line);
+        if let Ok(dir) = std::env::current_dir() {
+            command.cwd(dir);
+        }
+        let child = pair.slave.spawn_command(command).map_err(|error| failed(line, &error))?;
+        drop(pair.slave);
+        let master = pair.master;
+        let reader = master.try_clone_reader().map_err(|error| failed("no pty", &error))?;
+        let writer = master.take_writer().map_err(|error| failed("no pty", &error))?;
+        let fd = master.as_raw_fd().ok_or_else(|| failed("no pty", &"it has no file"))?;
+        // All clones share one open file.
+        sys::set_nonblocking(fd);
+        Ok(Self { child, master, reader, writer, fd, input: Vec::new() })
+    }
+
+    /// The pty, for the event loop.
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&self, size: Size) {
+        drop(self.master.resize(pty_size(size)));
+    }
+
+    /// Keys for the command.
+    pub fn send(&mut self, bytes: &[u8]) {
+        if self.input.len() < INPUT_MAX {
+            self.input.extend_from_slice(bytes);
+        }
+        self.flush();
+    }
+
+    /// Writes what the pty takes.
+    pub fn flush(&mut self) {
+        while !self.input.is_empty() {
+            match self.writer.write(&self.input) {
+                Ok(0) | Err(_) => return,
+                Ok(count) => drop(self.input.drain(..count)),
+            }
+        }
+    }
+
+    /// What the command printed: 0 for nothing yet, `None` at its end.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        match self.reader.read(buffer) {
+            Ok(0) => None,
+            Ok(count) => Some(count),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Some(0),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Some(0),
+            // EIO: every process has closed its side.
+            Err(_) => None,
+        }
+    }
+
+    /// Its exit status, once it has ended.
+    pub fn ended(&mut self) -> Option<u8> {
+        let status = self.child.try_wait().ok()??;
+        Some(match status.signal() {
+            Some(_) => 128 + u8::try_from(status.exit_code() & 127).unwrap_or(0),
+            None => u8::try_from(status.exit_code() & 255).unwrap_or(u8::MAX),
+        })
+    }
+}

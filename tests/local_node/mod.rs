@@ -1,0 +1,7 @@
+//! Nodes on this machine: real processes, reached by the stock `ssh`.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on has failed")]
+
+mod channels;
+mod lab;
+mod life;
+mod requests;
