@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod files;
+mod links;
 #[cfg(feature = "local")]
 pub mod local;
 mod place;
+mod proxy;
 pub mod pty;
 pub mod reactor;
 pub mod run;

@@ -99,10 +99,13 @@ impl LocalCommand {
 
     /// Its exit status, once it has ended.
     pub fn ended(&mut self) -> Option<u8> {
-        let status = self.child.try_wait().ok()??;
-        Some(match status.signal() {
-            Some(_) => 128 + u8::try_from(status.exit_code() & 127).unwrap_or(0),
-            None => u8::try_from(status.exit_code() & 255).unwrap_or(u8::MAX),
-        })
+        use std::os::unix::process::ExitStatusExt as _;
+        let Some(child) = self.child.downcast_mut::<std::process::Child>() else {
+            let code = self.child.try_wait().ok()??.exit_code();
+            return Some(u8::try_from(code & 255).unwrap_or(u8::MAX));
+        };
+        let status = child.try_wait().ok()??;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        Some(u8::try_from(code & 255).unwrap_or(u8::MAX))
     }
 }

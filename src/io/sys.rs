@@ -74,3 +74,16 @@ pub fn take_stdin() -> std::io::Result<OwnedFd> {
     nix::unistd::dup2_stdin(&null)?;
     Ok(copy)
 }
+
+/// Lets the kernel notice a dead peer: after two minutes of silence, or of unanswered data.
+pub fn keep_alive(fd: RawFd) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    // SAFETY: the caller holds the socket open for the length of this call.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // A kernel that lacks one of these has its own ideas of when a peer is dead.
+    drop(setsockopt(&fd, sockopt::KeepAlive, &true));
+    drop(setsockopt(&fd, sockopt::TcpKeepIdle, &60));
+    drop(setsockopt(&fd, sockopt::TcpKeepInterval, &15));
+    drop(setsockopt(&fd, sockopt::TcpKeepCount, &4));
+    drop(setsockopt(&fd, sockopt::TcpUserTimeout, &120_000));
+}
