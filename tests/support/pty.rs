@@ -151,6 +151,17 @@ impl Pty {
         });
     }
 
+    /// Waits until one row of the screen has all words of one of these, case ignored.
+    #[track_caller]
+    pub(crate) fn wait_any(&mut self, what: &str, choices: &[&[&str]]) {
+        self.wait_for(what, |screen| {
+            let contents = screen.contents();
+            choices
+                .iter()
+                .any(|words| super::run::says(&contents, words))
+        });
+    }
+
     /// Waits until a row of the screen is exactly `text`.
     #[track_caller]
     pub(crate) fn wait_row(&mut self, text: &str) {
@@ -162,6 +173,19 @@ impl Pty {
     pub(crate) fn wait_prompt(&mut self) {
         self.wait_for("an empty prompt", |screen| {
             typed(screen).as_deref() == Some("")
+        });
+    }
+
+    /// Waits until there is an empty prompt that shows a number: how many nodes are busy.
+    #[track_caller]
+    pub(crate) fn wait_prompt_busy(&mut self) {
+        self.wait_for("an empty prompt with a count", |screen| {
+            let (row, _) = screen.cursor_position();
+            let prompt = rows(screen)
+                .get(usize::from(row))
+                .cloned()
+                .unwrap_or_default();
+            typed(screen).as_deref() == Some("") && prompt.contains(|c: char| c.is_ascii_digit())
         });
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::bad::{Bad, BlackHole, refused};
 use crate::support::deps::{self, need};
@@ -15,6 +14,7 @@ use crate::support::pty::{Pty, Terminal, typed};
 use crate::support::run::{Dust, Outcome};
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
+use crate::support::wait_until;
 
 fn ssh(env: &Env, node: &Node, args: &[&str]) -> Command {
     let mut command = env.command("ssh");
@@ -186,11 +186,7 @@ fn a_server_takes_all_it_started_with_it() {
     let left: i32 = out.trim().parse().unwrap();
     assert!(alive(left));
     drop(sshd);
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while alive(left) && std::time::Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(!alive(left));
+    wait_until("it ends", || !alive(left));
 }
 
 fn alive(pid: i32) -> bool {
@@ -344,11 +340,7 @@ fn what_escaped_from_its_parent_is_still_found() {
     assert!(alive(escaped));
     assert!(!proc::owned(&owner).is_empty());
     drop(env);
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while alive(escaped) && std::time::Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(!alive(escaped));
+    wait_until("it ends", || !alive(escaped));
 }
 
 #[test]
