@@ -188,7 +188,7 @@ const COMMANDS: &[(&str, &[&str], &[&str], i32)] = &[
         &["@w* %failed *!x [1-2] ~"],
         0,
     ),
-    ("backslashes", &["printf '%s\n' 'a\\b'"], &["a\\b"], 0),
+    ("backslashes", &["printf '%s\\n' 'a\\\\b'"], &["a\\\\b"], 0),
     ("a comment", &["echo a # comment"], &["a"], 0),
     ("only a comment", &["# nothing", "echo x"], &["x"], 0),
     (
