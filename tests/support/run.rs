@@ -274,6 +274,36 @@ impl Outcome {
         self
     }
 
+    /// Fails unless the last lines that a node printed are these.
+    #[track_caller]
+    pub(crate) fn expect_ends(self, node: &str, lines: &[&str]) -> Self {
+        let printed = self.lines_of(node);
+        let from = printed.len().saturating_sub(lines.len());
+        let last = printed.get(from..).unwrap_or_default();
+        assert!(
+            last == lines,
+            "{node}: ends {last:?}, wanted {lines:?}\n{}",
+            self.report()
+        );
+        self
+    }
+
+    /// Fails unless a node printed all of these lines, in this order; others may be between them.
+    #[track_caller]
+    pub(crate) fn expect_has(self, node: &str, lines: &[&str]) -> Self {
+        let printed = self.lines_of(node);
+        let mut left = printed.iter();
+        for line in lines {
+            let found = left.any(|printed| printed == line);
+            assert!(
+                found,
+                "{node}: no line {line:?} in {printed:?}\n{}",
+                self.report()
+            );
+        }
+        self
+    }
+
     /// Fails unless standard error (case ignored) has one line with all of these words.
     #[track_caller]
     pub(crate) fn expect_notice(self, words: &[&str]) -> Self {
