@@ -66,14 +66,8 @@ impl Pty {
         let before = tcgetattr(&pair.slave).unwrap();
         let slave = || pair.slave.try_clone().unwrap();
         command.stdin(slave()).stdout(slave()).stderr(slave());
-        // SAFETY: setsid and ioctl are async-signal-safe; fd 0 is the slave by then.
-        unsafe {
-            command.pre_exec(|| {
-                setsid()?;
-                make_controlling(0)?;
-                Ok(())
-            });
-        }
+        // SAFETY: it calls setsid and ioctl alone, which are async-signal-safe.
+        unsafe { command.pre_exec(lead_session) };
         let child = command.spawn().unwrap();
         fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         Self {
@@ -369,6 +363,14 @@ impl Drop for Pty {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Makes this process the leader of a session that has the terminal on fd 0.
+fn lead_session() -> std::io::Result<()> {
+    setsid()?;
+    // SAFETY: this ioctl takes no pointer.
+    unsafe { make_controlling(0) }?;
+    Ok(())
 }
 
 /// The rows of a screen, without blanks at their ends.

@@ -238,7 +238,7 @@ fn key_files_that_cannot_be_used() {
     fs::write(at("noise"), "this is no key\n").unwrap();
     fs::write(at("empty"), "").unwrap();
     keygen(&at("closed"));
-    fs::set_permissions(at("closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at("closed"), fs::Permissions::from_mode(0o000)).unwrap();
     keygen_with(&at("locked"), "the passphrase");
     sshd.authorize(&at("locked"), "");
     let node = |name: &str| sshd.node(name, Shell::Bash).key(&at(name));
@@ -539,7 +539,7 @@ fn an_unreadable_key_file_as_an_ordinary_user() {
     let key = env.work().join("closed");
     keygen(&key);
     sshd.authorize(&key, "");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o000)).unwrap();
     run_beside(&env, &sshd, &[sshd.node("closed", Shell::Bash).key(&key)])
         .expect_code(255)
         .expect_notice(&["closed", "permission denied"]);

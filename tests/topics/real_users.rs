@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::deps::{self, need};
 use crate::support::env::Env;
-use crate::support::pty::Terminal;
+use crate::support::pty::{Pty, Terminal};
 use crate::support::run::says;
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
@@ -259,4 +259,50 @@ fn keyboard_interactive_is_asked_once_for_all_nodes() {
         &[("UsePAM", "yes"), ("KbdInteractiveAuthentication", "yes")],
         "ki",
     );
+}
+
+#[test]
+fn stock_ssh_logs_in_to_real_users() {
+    if !deps::root() {
+        return;
+    }
+    need!(
+        "sshd",
+        "ssh",
+        "ssh-keygen",
+        "useradd",
+        "pgrep",
+        "openssl",
+        "dash"
+    );
+    for (settings, word) in [
+        (&[("PasswordAuthentication", "yes")][..], "hp"),
+        (
+            &[("UsePAM", "yes"), ("KbdInteractiveAuthentication", "yes")],
+            "hk",
+        ),
+    ] {
+        if word == "hk" && !std::path::Path::new("/etc/pam.d/sshd").exists() {
+            deps::skip("no /etc/pam.d/sshd");
+            continue;
+        }
+        let mut all = vec![("SetEnv", "IT_REAL=1"), ("PubkeyAuthentication", "no")];
+        all.extend(settings);
+        let (sshd, env) = (Sshd::with(&all), Env::new());
+        let account = Account::new(&deps::path("dash"), word, Some("pass word 42"));
+        let mut ssh = env.command("ssh");
+        ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o"])
+            .args([
+                "UserKnownHostsFile=/dev/null",
+                "-p",
+                &sshd.port().to_string(),
+            ])
+            .args(["-l", &account.name, "127.0.0.1"]);
+        let mut pty = Pty::spawn(ssh, Terminal::default());
+        pty.wait_for("the question", |s| says(&s.contents(), &["password:"]));
+        pty.line("pass word 42");
+        pty.line("echo \"is $0 in $HOME\"; exit");
+        pty.wait_text(&format!("is -dash in /home/{}", account.name));
+        assert_eq!(pty.wait_exit(), 0);
+    }
 }

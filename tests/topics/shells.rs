@@ -1,6 +1,7 @@
 //! Persistent shells: completion, exit status and exact output on every login shell. Each test runs
 //! once a shell, against a real sshd.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -370,7 +371,7 @@ fn long_word(bytes: usize) -> String {
     let mut n = 0_u64;
     while word.len() < bytes {
         n += 1;
-        word.push_str(&format!("{:x}.", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        write!(word, "{:x}.", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
     }
     word.truncate(bytes);
     word
