@@ -301,6 +301,7 @@ fn stock_ssh_logs_in_to_real_users() {
         let mut pty = Pty::spawn(ssh, Terminal::default());
         pty.wait_for("the question", |s| says(&s.contents(), &["password:"]));
         pty.line("pass word 42");
+        pty.wait_row("$");
         pty.line("echo \"is $0 in $HOME\"; exit");
         pty.wait_text(&format!("is -dash in /home/{}", account.name));
         assert_eq!(pty.wait_exit(), 0);
