@@ -27,7 +27,6 @@ test:
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 
 bench:
 	@sh scripts/setup.sh demo
