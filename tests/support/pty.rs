@@ -199,6 +199,42 @@ impl Pty {
         });
     }
 
+    /// Whether the screen shows `text` in time.
+    pub(crate) fn shows_within(&mut self, patience: Duration, text: &str) -> bool {
+        self.sees(patience, |pty| {
+            pty.parser.screen().contents().contains(text)
+        })
+    }
+
+    /// Whether `text` is painted `times` times in time, after the first `from` bytes.
+    pub(crate) fn counts_within(
+        &mut self,
+        patience: Duration,
+        from: usize,
+        text: &[u8],
+        times: usize,
+    ) -> bool {
+        let (mut next, mut found) = (from, 0);
+        let deadline = Instant::now() + patience;
+        loop {
+            while let Some(at) =
+                memchr::memmem::find(self.raw.get(next..).unwrap_or_default(), text)
+            {
+                found += 1;
+                next += at + text.len();
+            }
+            if found >= times {
+                return true;
+            }
+            // A part of it may stand at the end.
+            next = next.max(self.raw.len().saturating_sub(text.len() - 1));
+            if Instant::now() >= deadline {
+                return false;
+            }
+            self.turn(PollFlags::POLLIN, deadline);
+        }
+    }
+
     /// How many bytes were painted until now.
     pub(crate) fn mark(&self) -> usize {
         self.raw.len()
@@ -295,17 +331,28 @@ impl Pty {
     #[track_caller]
     fn until(&mut self, patience: Duration, what: &str, seen: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + patience;
+        if self.sees(patience, seen) {
+            return;
+        }
+        let why = if Instant::now() < deadline {
+            "ended before"
+        } else {
+            "waited in vain for"
+        };
+        panic!("{why}: {what}\n{}", self.report());
+    }
+
+    /// Whether `seen` comes true in time, and before the program's end.
+    fn sees(&mut self, patience: Duration, seen: impl Fn(&Self) -> bool) -> bool {
+        let deadline = Instant::now() + patience;
         let mut ended = false;
         loop {
             if seen(self) {
-                return;
+                return true;
             }
-            assert!(!ended, "ended before: {what}\n{}", self.report());
-            assert!(
-                Instant::now() < deadline,
-                "waited in vain for: {what}\n{}",
-                self.report()
-            );
+            if ended || Instant::now() >= deadline {
+                return false;
+            }
             let moved = self.turn(PollFlags::POLLIN, deadline);
             // What it painted last is still read, and looked at once more.
             ended = !moved && self.child.try_wait().unwrap().is_some();

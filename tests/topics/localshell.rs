@@ -105,7 +105,10 @@ fn a_full_screen_program_has_the_terminal() {
 
 #[test]
 fn an_editor_works() {
-    let Some(vim) = ["vim", "vim.tiny"].into_iter().find(|name| find(name).is_some()) else {
+    let Some(vim) = ["vim", "vim.tiny"]
+        .into_iter()
+        .find(|name| find(name).is_some())
+    else {
         skip("not installed: vim");
         return;
     };
