@@ -52,7 +52,7 @@ fn warm_at(lab: &Lab, tools: &[Tool], nodes: usize) {
         .flatten()
         .find(|row| row.name.starts_with("dust"));
     let (wall, cpu) = (dust.map(|row| row.wall), dust.and_then(|row| row.cpu));
-    for row in rows.iter().flatten() {
+    for row in &rows {
         table.row(vec![
             row.name.clone(),
             milliseconds(row.wall),
@@ -65,15 +65,13 @@ fn warm_at(lab: &Lab, tools: &[Tool], nodes: usize) {
         ]);
     }
     table.print();
-    for (row, tool) in rows.iter().zip(tools) {
-        if row.is_none() {
-            println!("{}: no answer of all {nodes} nodes", tool.name);
-        }
+    for name in silent {
+        println!("{name}: no answer of all {nodes} nodes");
     }
 }
 
 /// A prompt with shells that stay, driven by keys in a terminal.
-fn prompt(lab: &Lab, tool: &Tool, nodes: usize, name: &str, target: &str) -> Option<Row> {
+fn prompt(lab: &Lab, tool: &Tool, nodes: usize, target: &str) -> Option<Row> {
     let size = Terminal {
         rows: 50,
         cols: 120,

@@ -228,10 +228,11 @@ impl Pty {
             }
             // A part of it may stand at the end.
             next = next.max(self.raw.len().saturating_sub(text.len() - 1));
-            if Instant::now() >= deadline {
+            let moved = self.turn(PollFlags::POLLIN, deadline);
+            let ended = !moved && self.child.try_wait().unwrap().is_some();
+            if ended || Instant::now() >= deadline {
                 return false;
             }
-            self.turn(PollFlags::POLLIN, deadline);
         }
     }
 
