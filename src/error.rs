@@ -60,7 +60,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of some kind. `message` says what failed, without a final full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: None, hint: None }
+        Self {
+            kind,
+            message: message.into(),
+            place: None,
+            hint: None,
+        }
     }
 
     /// A usage error (exit status 2).
@@ -76,7 +81,10 @@ impl Error {
     /// The same, at a line of a file.
     #[must_use]
     pub fn at(mut self, file: impl Into<String>, line: usize) -> Self {
-        self.place = Some(Place { file: file.into(), line });
+        self.place = Some(Place {
+            file: file.into(),
+            line,
+        });
         self
     }
 

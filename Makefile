@@ -1,0 +1,35 @@
+# What people type. CI does the same: .ci/run.
+.POSIX:
+
+# More words for `dust demo`:  make demo ARGS="5"   make demo ARGS="3 -c '@* hostname'"
+ARGS =
+# Words for the benchmarks:  make bench BENCH="cold warm"   make bench BENCH=help
+BENCH =
+
+DEMO = --locked --profile demo --no-default-features --features local
+
+help:
+	@echo 'make demo    build dust and try it on three nodes on this machine'
+	@echo 'make test    run all tests'
+	@echo 'make lint    formatting and clippy'
+	@echo 'make bench   measure dust beside clush, pdsh, polysh and others'
+
+demo:
+	@sh scripts/setup.sh demo
+	cargo build $(DEMO)
+	@cargo run --quiet $(DEMO) -- demo $(ARGS)
+
+test:
+	@sh scripts/setup.sh test
+	cargo nextest run --locked --profile ci
+	cargo test --locked --doc
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench:
+	@sh scripts/setup.sh demo
+	cargo bench --locked --no-default-features --features local --bench peers -- $(BENCH)
+
+.PHONY: help demo test lint bench

@@ -1,0 +1,207 @@
+//! The system shell: what is no command of dust's runs here, in the same terminal.
+
+use crate::support::bad::refused;
+use crate::support::deps::{find, need, skip};
+use crate::support::env::Env;
+use crate::support::pty::{Pty, has_row, rows, typed};
+use crate::support::run::says;
+
+fn prompt(env: &Env) -> Pty {
+    let mut pty = env.terminal::<&str>(&[]);
+    pty.wait_row("dust$");
+    pty
+}
+
+#[test]
+fn other_words_run_in_the_system_shell() {
+    let env = Env::new();
+    env.file("notes.txt", "remember\n");
+    let mut pty = prompt(&env);
+    pty.line("ls *.txt | tr a-z A-Z");
+    pty.wait_row("NOTES.TXT");
+    pty.wait_prompt();
+    pty.line("!echo \"quoted $((40 + 2))\" > out && cat out");
+    pty.wait_row("quoted 42");
+    pty.wait_prompt();
+    // A command of dust's, meant for the system.
+    pty.line("!history >/dev/null; echo its own $((40+2))");
+    pty.wait_row("its own 42");
+    pty.wait_prompt();
+}
+
+#[test]
+fn a_status_other_than_0_is_shown() {
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    pty.line("!sh -c 'exit 37'");
+    pty.wait_for("the status", |s| {
+        rows(s)
+            .iter()
+            .any(|r| !r.contains("$ ") && r.contains("37"))
+    });
+    pty.wait_prompt();
+    pty.line("no-such-program-here");
+    pty.wait_words(&["no-such-program-here", "not found"]);
+    pty.wait_prompt();
+    pty.line("!true");
+    pty.wait_prompt();
+}
+
+#[test]
+fn cd_changes_dusts_own_folder() {
+    let env = Env::new();
+    std::fs::create_dir_all(env.work().join("deep/er folder")).unwrap();
+    env.file(
+        "deep/here.cnf",
+        "@cloud\nprovider=ssh\nname=deep\n@a\nhost=127.0.0.1\n",
+    );
+    let mut pty = prompt(&env);
+    pty.line("cd deep");
+    pty.line("!pwd | sed 's/.*work/work/'");
+    pty.wait_row("work/deep");
+    pty.wait_prompt();
+    pty.line("cd 'er folder'");
+    pty.line("!pwd | sed 's/.*work/work/'");
+    pty.wait_row("work/deep/er folder");
+    pty.wait_prompt();
+    pty.line("cd -");
+    pty.line("load here.cnf");
+    pty.wait_for("the cluster", |s| {
+        typed(s).is_some() && says(&s.contents(), &["dust:deep$"])
+    });
+    pty.line("cd no/such/folder");
+    pty.wait_words(&["no/such/folder", "no such"]);
+    pty.line("cd");
+    pty.line("!test \"$PWD\" = \"$HOME\" && echo at home $((40+2))");
+    pty.wait_row("at home 42");
+}
+
+#[test]
+fn a_full_screen_program_has_the_terminal() {
+    need!("less");
+    let env = Env::new();
+    let text: Vec<String> = (1..=200).map(|i| format!("line {i}")).collect();
+    env.file("long.txt", text.join("\n"));
+    let mut pty = prompt(&env);
+    pty.line("cat long.txt | less");
+    pty.wait_row("line 20");
+    pty.wait_for("less's prompt", |s| {
+        rows(s)
+            .iter()
+            .any(|row| row == ":" || row.contains("(END)"))
+    });
+    pty.send("G");
+    pty.wait_row("line 200");
+    pty.resize(40, 90);
+    pty.send("gG");
+    pty.wait_row("line 165");
+    pty.send("q");
+    pty.wait_prompt();
+    assert!(!pty.screen().alternate_screen());
+    pty.line("!stty size");
+    pty.wait_row("40 90");
+    pty.wait_prompt();
+}
+
+#[test]
+fn an_editor_works() {
+    let Some(vim) = ["vim", "vim.tiny"]
+        .into_iter()
+        .find(|name| find(name).is_some())
+    else {
+        skip("not installed: vim");
+        return;
+    };
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    pty.line(&format!("{vim} -u NONE -N notes.txt"));
+    pty.wait_for("vim", |s| {
+        s.alternate_screen() && says(&s.contents(), &["notes.txt"])
+    });
+    pty.send("ihello from vim\x1b:wq\r");
+    pty.wait_prompt();
+    pty.wait_for("the screen of before", |s| !s.alternate_screen());
+    assert_eq!(
+        std::fs::read_to_string(env.work().join("notes.txt")).unwrap(),
+        "hello from vim\n"
+    );
+}
+
+#[test]
+fn the_terminal_is_restored_whatever_it_did() {
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    for line in [
+        "!stty raw -echo",
+        "!printf '\\033[?1049h\\033[?25l\\033[?2004h\\033[?1000h\\033[31mred'",
+        "!stty -onlcr; kill -9 $$",
+        "!sh -c 'stty raw; kill -SEGV $$'",
+    ] {
+        pty.line(line);
+        pty.wait_prompt();
+        pty.line("!printf 'a\\nb %s\\n' $((40+2))");
+        pty.wait_row("b 42");
+        pty.wait_prompt();
+    }
+    pty.line("exit");
+    pty.wait_exit();
+    pty.expect_restored();
+}
+
+#[test]
+fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    pty.line("!echo running; sleep 1000");
+    pty.wait_row("running");
+    pty.send("\x03");
+    pty.wait_prompt();
+    pty.line("!PS1='inner> ' bash --norc --noediting");
+    pty.wait_row("inner>");
+    pty.line("sleep 1000");
+    pty.send("\x1a");
+    pty.wait_words(&["stopped", "sleep 1000"]);
+    pty.line("jobs -l | wc -l; fg");
+    pty.wait_row("1");
+    pty.send("\x03");
+    pty.line("echo status $?");
+    pty.wait_row("status 130");
+    pty.line("exit");
+    pty.wait_prompt();
+    assert!(!has_row(pty.screen(), "inner> exit exit"));
+}
+
+#[test]
+fn it_reads_what_is_typed() {
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    pty.line("!read -r x; echo \"got <$x>\"");
+    // Typed ahead or not, it is the program's.
+    pty.wait_for("the program runs", |s| typed(s).is_none());
+    pty.line("some words");
+    pty.wait_row("got <some words>");
+    pty.wait_prompt();
+}
+
+#[test]
+fn much_local_output_is_complete() {
+    let env = Env::new();
+    let mut pty = prompt(&env);
+    pty.line("!seq 1 1500; printf nonl");
+    pty.wait_for("its end", |s| s.contents().contains("nonl"));
+    pty.wait_prompt();
+    let all = pty.history();
+    for n in [1, 2, 750, 1499, 1500] {
+        assert!(all.lines().any(|row| row == n.to_string()), "{n}");
+    }
+}
+
+#[test]
+fn a_cluster_does_not_change_what_is_local() {
+    let env = Env::new();
+    let file = env.cluster(&[refused("uptime")]);
+    let mut pty = env.terminal(&["-f", &file]);
+    pty.wait_prompt();
+    pty.line("echo local $((40+2))");
+    pty.wait_row("local 42");
+}

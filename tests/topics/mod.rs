@@ -1,0 +1,14 @@
+//! One file a topic.
+
+mod auth;
+mod bad_input;
+mod guards;
+mod harness;
+mod hostkeys;
+mod linemode;
+mod localshell;
+mod oneshot;
+mod prompt;
+mod real_users;
+mod shells;
+mod targets_cli;
