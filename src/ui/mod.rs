@@ -10,14 +10,3 @@ mod tests;
 
 pub use frame::PromptView;
 pub use painter::{Painter, fresh_line};
-
-/// The prompt of an incremental search, in readline's words, for `PromptView::prompt`.
-pub fn search_prompt(query: &str, forward: bool, failed: bool) -> String {
-    let failed = if failed { "failed " } else { "" };
-    let direction = if forward {
-        "i-search"
-    } else {
-        "reverse-i-search"
-    };
-    format!("({failed}{direction})`{query}': ")
-}

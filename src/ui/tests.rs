@@ -487,15 +487,6 @@ fn another_size() {
 }
 
 #[test]
-fn a_search_says_what_it_does() {
-    assert_eq!(
-        search_prompt("up", false, false),
-        "(reverse-i-search)`up': "
-    );
-    assert_eq!(search_prompt("", true, true), "(failed i-search)`': ");
-}
-
-#[test]
 fn another_terminal() {
     let mut screen = Screen::new(20, 6);
     screen.paint("abc|");
