@@ -394,8 +394,8 @@ impl App {
     /// Carries on with whatever waits: connections that have a turn now, and the next line of a
     /// batch.
     fn advance(&mut self, now: Instant) {
-        self.connect_some(now);
         self.batch_advance(now);
+        self.connect_some(now);
     }
 
     /// Something to tell the person, on a line of its own.

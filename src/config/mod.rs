@@ -7,3 +7,4 @@ mod cnf_values;
 
 pub use cnf::{ClusterDef, MAX_NODES, NodeDef, parse};
 pub use cnf_keys::{Address, Group, HostKeys, KEYS, Key, Provider, Settings};
+pub mod ssh_config;

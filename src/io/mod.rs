@@ -6,6 +6,7 @@ mod links;
 #[cfg(feature = "local")]
 pub mod local;
 mod place;
+pub mod program;
 mod proxy;
 pub mod pty;
 pub mod reactor;

@@ -51,3 +51,14 @@ impl Place {
         super::local::start_all(dir, names, &launch)
     }
 }
+
+impl Place {
+    /// Ends the nodes of a demo.
+    pub fn end(self) {
+        #[cfg(feature = "local")]
+        if let Some(demo) = self.demo.and_then(Arc::into_inner) {
+            // What could not be removed now goes with the last of its processes.
+            drop(demo.end());
+        }
+    }
+}

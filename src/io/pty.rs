@@ -100,11 +100,12 @@ impl LocalCommand {
     /// Its exit status, once it has ended.
     pub fn ended(&mut self) -> Option<u8> {
         use std::os::unix::process::ExitStatusExt as _;
-        let Some(child) = self.child.downcast_mut::<std::process::Child>() else {
-            let code = self.child.try_wait().ok()??.exit_code();
+        let child: &mut dyn Child = &mut *self.child;
+        let Some(process) = child.downcast_mut::<std::process::Child>() else {
+            let code = child.try_wait().ok()??.exit_code();
             return Some(u8::try_from(code & 255).unwrap_or(u8::MAX));
         };
-        let status = child.try_wait().ok()??;
+        let status = process.try_wait().ok()??;
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         Some(u8::try_from(code & 255).unwrap_or(u8::MAX))
     }

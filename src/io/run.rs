@@ -20,7 +20,6 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// How long dust may take at its end to write what is left to a slow reader.
 const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -140,7 +139,8 @@ impl Loop {
             let now = clock::now();
             let mut timeout =
                 self.app.next_deadline().map(|at| at.saturating_duration_since(now));
-            if self.links.has_ready(self.is_backed_up()) || self.input_waits {
+            let backed_up = self.is_backed_up();
+            if self.links.has_ready(backed_up) || self.input_waits {
                 timeout = Some(Duration::ZERO);
             }
             match self.poll.poll(&mut events, timeout) {
@@ -524,6 +524,3 @@ fn write_some(mut file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
     }
     Ok(())
 }
-
-/// A passphrase on its way to a worker.
-pub type Passphrase = Option<Zeroizing<String>>;

@@ -1,0 +1,4 @@
+//! stand-in
+/// x
+#[derive(Debug, Default)]
+pub struct SshConfig;
