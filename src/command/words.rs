@@ -138,7 +138,8 @@ pub fn words_from(line: &str, start: usize) -> Vec<Word> {
 }
 
 /// The words of a whole line, with quoting and comments removed.
-pub fn split(line: &str) -> Result<Vec<String>, Unclosed> {
+#[cfg(test)]
+pub(super) fn split(line: &str) -> Result<Vec<String>, Unclosed> {
     words_from(line, 0)
         .iter()
         .map(|word| word.closed(line))

@@ -205,7 +205,7 @@ fn a_demo_takes_a_number_and_then_what_dust_takes() {
     for (words, size, input) in [
         ("demo", 3, Input::Prompt),
         ("demo 5", 5, Input::Prompt),
-        ("--fold demo 1000", 1000, Input::Prompt),
+        ("--fold demo 128", 128, Input::Prompt),
         (
             "demo 5 --fold -c '@ uptime'",
             5,
@@ -333,10 +333,10 @@ fn errors_name_what_was_meant() {
             "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
         ("- show", "`show` after - (dust -h explains)"),
-        ("demo 0", "demo: `0` is not 1 to 1000 (dust -h explains)"),
+        ("demo 0", "demo: `0` is not 1 to 128 (dust -h explains)"),
         (
             "demo 99999999999",
-            "demo: `99999999999` is not 1 to 1000 (dust -h explains)",
+            "demo: `99999999999` is not 1 to 128 (dust -h explains)",
         ),
         ("demo demo", "no command `demo` (did you mean dust demo?)"),
         (
