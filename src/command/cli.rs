@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use super::complete::Request;
 use super::completions::Shell;
-use super::nearest::nearest;
 use super::options::{self, DEMO_MOST, FLAGS, Opt, Sub, Subcommand};
 use super::parse::{self, Line};
 use super::settings::{self, Settings};
 use super::table::{self, not_text};
 use crate::error::{Error, Result};
+use crate::model::nearest::{nearest, shown};
 
 /// What the options say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -153,15 +153,18 @@ impl Given {
 
     fn words(self, first: OsString, rest: Vec<OsString>) -> Result<Invocation> {
         if !self.lines.is_empty() {
-            let first = first.display();
+            let first = shown(&first.to_string_lossy());
             return Err(misuse(&format!(
-                "'{first}' after -c: give lines in one way only"
+                "`{first}` after -c: give lines in one way only"
             )));
         }
         if first == "-" {
             return match rest.first() {
                 None => self.run(Input::Script),
-                Some(word) => Err(misuse(&format!("'{}' after -", word.display()))),
+                Some(word) => Err(misuse(&format!(
+                    "`{}` after -",
+                    shown(&word.to_string_lossy())
+                ))),
             };
         }
         let line = line(first, rest)?;
@@ -192,7 +195,7 @@ impl Given {
             (Sub::Completions, ["-h" | "--help"]) => Ok(Invocation::Help),
             (Sub::Completions, [shell]) => match Shell::named(shell) {
                 Some(shell) => Ok(Invocation::Completions(shell)),
-                None => Err(misuse(&format!("no completions for '{shell}'"))),
+                None => Err(misuse(&format!("no completions for `{}`", shown(shell)))),
             },
             (Sub::Complete, ["target", prefix @ ..]) if prefix.len() < 2 => {
                 let prefix = prefix.first().copied().unwrap_or_default().to_owned();
@@ -235,9 +238,8 @@ fn line(first: OsString, rest: Vec<OsString>) -> Result<Line> {
 fn near_word(word: &str) -> Error {
     let subs = options::visible_subs().map(|sub| sub.name);
     match nearest(word, subs) {
-        Some(near) => {
-            Error::usage(format!("no command '{word}'")).hint(format!("did you mean dust {near}?"))
-        },
+        Some(near) => Error::usage(format!("no command `{}`", shown(word)))
+            .hint(format!("did you mean dust {near}?")),
         None => parse::no_command(word),
     }
 }
@@ -257,7 +259,7 @@ fn demo_size(parser: &mut lexopt::Parser) -> Result<u16> {
     let size = word.to_str().and_then(|word| word.parse().ok());
     size.filter(|n| (1..=DEMO_MOST).contains(n)).ok_or_else(|| {
         misuse(&format!(
-            "demo: '{}' is not 1 to {DEMO_MOST}",
+            "demo: `{}` is not 1 to {DEMO_MOST}",
             word.display()
         ))
     })
@@ -283,7 +285,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
 }
 
 fn unknown(spelling: &str) -> Error {
-    let error = Error::usage(format!("no option {spelling}"));
+    let error = Error::usage(format!("no option {}", shown(spelling)));
     match table::nearest_flag(spelling, FLAGS.iter().map(|program| &program.flag)) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error.hint("dust -h lists them"),

@@ -6,6 +6,7 @@ use super::settings::{self, Change, Setting};
 use super::table::{Arg, Args, Flag, Group, Kind, Spec};
 use super::topics::{self, Subject};
 use crate::error::Result;
+use crate::model::nearest::shown;
 
 /// A command with its arguments, ready to be carried out once its target is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ fn build_history(args: &mut Args) -> Result<Command> {
         None => None,
         Some(n) => Some(
             n.parse()
-                .map_err(|_| args.misuse(&format!("'{n}' is not a number")))?,
+                .map_err(|_| args.misuse(&format!("`{}` is not a number", shown(&n))))?,
         ),
     };
     Ok(Command::History { count })
@@ -293,7 +294,7 @@ pub const COMMANDS: &[Spec] = &[
         name: "show",
         aliases: &[],
         group: Group::Cluster,
-        args: &[Arg::optional("TARGET", Kind::TargetOrWord)],
+        args: &[Arg::optional("TARGET|WORD", Kind::TargetOrWord)],
         flags: &[Flag {
             short: Some('v'),
             long: Some("verbose"),

@@ -12,8 +12,9 @@ use super::COMMANDS;
 use super::settings;
 use super::table::{self, Kind, Spec};
 use super::topics;
-use super::words::{self, Char, Word, is_blank, word_at, words_from};
+use super::words::{Char, Word, is_blank, word_at, words_from};
 use crate::model::Node;
+use crate::model::ranges::natural_cmp;
 
 /// What is being typed at the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +56,16 @@ pub enum What {
 pub struct Completion {
     /// What it is.
     pub what: What,
-    /// Where it begins, in bytes. A candidate replaces the line from here to the cursor.
+    /// Where it begins, in bytes; in quotes that are open, at the quote. A candidate replaces the
+    /// line from here to the cursor.
     pub start: usize,
-    /// What of it stands before the cursor, with quoting removed.
+    /// What stands between the quote and the part that is completed, with quoting removed: every
+    /// candidate begins with it.
+    pub head: String,
+    /// What of the part stands before the cursor, with quoting removed.
     pub prefix: String,
-    /// The quote that is open where it begins.
+    /// The quote that is open.
     pub quote: Option<char>,
-}
-
-impl Completion {
-    /// How to write a candidate into the line: quoted where it must be.
-    pub fn write(&self, candidate: &str) -> String {
-        words::escape(candidate, self.quote)
-    }
 }
 
 /// What may stand at the cursor.
@@ -111,10 +109,12 @@ pub fn context(line: &str, cursor: usize) -> Completion {
 }
 
 fn nothing(line: &str) -> Completion {
+    let (head, prefix) = (String::new(), String::new());
     Completion {
         what: What::Nothing,
         start: line.len(),
-        prefix: String::new(),
+        head,
+        prefix,
         quote: None,
     }
 }
@@ -168,21 +168,29 @@ fn whole(line: &str, word: &Word, what: What) -> Completion {
 
 /// A completion of a word from its character `index` on.
 fn part(line: &str, word: &Word, index: usize, what: What) -> Completion {
-    let (start, quote) = match word.chars.get(index) {
-        None if index == 0 && word.open.is_none() => (word.start, None),
-        None => (word.end, word.open.map(|quote| quote.mark)),
-        Some(Char {
-            quote: None, at, ..
-        }) => (*at, None),
-        Some(Char { quote, at, .. }) if *quote == word.open => (*at, quote.map(|q| q.mark)),
-        // Quotes that are closed again: they are replaced with the word, or else it is too odd.
-        Some(_) if index == 0 => (word.start, None),
-        Some(_) => return nothing(line),
+    let text = |chars: &[Char]| chars.iter().map(|c| c.value).collect();
+    let (before, part) = word.chars.split_at(index.min(word.chars.len()));
+    let prefix = text(part);
+    let within = part.first().map_or(word.open, |c| c.quote);
+    let (start, head, quote) = match (within, part.first()) {
+        (Some(quote), _) if within == word.open => {
+            let outside = before
+                .iter()
+                .rposition(|c| c.quote != within)
+                .map_or(0, |i| i + 1);
+            let head = before.get(outside..).unwrap_or_default();
+            (quote.at, text(head), Some(quote.mark))
+        },
+        // Quotes that are closed again are replaced with the word, or else it is too odd.
+        (Some(_), _) if index > 0 => return nothing(line),
+        (None, Some(first)) => (first.at, String::new(), None),
+        (None, None) if index > 0 => (word.end, String::new(), None),
+        _ => (word.start, String::new(), None),
     };
-    let prefix = word.chars.iter().skip(index).map(|c| c.value).collect();
     Completion {
         what,
         start,
+        head,
         prefix,
         quote,
     }
@@ -301,15 +309,29 @@ fn in_arg(line: &str, word: &Word, index: usize, kind: Kind, before: &[String]) 
 }
 
 /// What may stand at the cursor, of what dust itself knows: none for files, folders and programs.
-/// Nodes come in the order in which they are given.
+/// Names of nodes come in the order in which the nodes are given.
 pub fn candidates(completion: &Completion, nodes: &[Node]) -> Vec<Candidate> {
+    // In quotes a blank is a blank; elsewhere it would end the target.
+    let spelling = if completion.quote.is_some() {
+        Spelling::Quoted
+    } else {
+        Spelling::Plain
+    };
+    let found = matches(completion, nodes, spelling);
+    let head = |candidate: Candidate| Candidate {
+        text: format!("{}{}", completion.head, candidate.text),
+        ..candidate
+    };
+    found.into_iter().map(head).collect()
+}
+
+/// The candidates that begin with the prefix, without the head.
+fn matches(completion: &Completion, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
     let all = match &completion.what {
         What::CommandName => words_of(COMMANDS.iter().map(|spec| spec.name)),
         What::SettingName => words_of(settings::names()),
         What::OneOf(words) => words_of(words.iter().copied()),
-        What::Topic => {
-            words_of(topics::words().filter(|word| word.starts_with(char::is_alphabetic)))
-        },
+        What::Topic => words_of(topics::names()),
         What::Flag(spec) => {
             let long = spec
                 .flags
@@ -318,8 +340,8 @@ pub fn candidates(completion: &Completion, nodes: &[Node]) -> Vec<Candidate> {
                 .chain(["help"]);
             words_of(long.map(|long| format!("--{long}")))
         },
-        What::Target => terms(&completion.prefix, nodes),
-        What::AttributeValue { attr } => values(attr, &completion.prefix, nodes),
+        What::Target => terms(&completion.prefix, nodes, spelling),
+        What::AttributeValue { attr } => values(attr, &completion.prefix, nodes, spelling),
         What::File | What::Dir | What::Program | What::Remote { .. } | What::Nothing => Vec::new(),
     };
     let mut seen = BTreeSet::new();
@@ -340,60 +362,83 @@ fn words_of(words: impl IntoIterator<Item = impl Into<String>>) -> Vec<Candidate
 }
 
 /// What a term of a target may begin with. Attributes are many: only those that were begun.
-fn terms(prefix: &str, nodes: &[Node]) -> Vec<Candidate> {
-    if prefix.starts_with('%') {
-        let mut results = words_of(["%failed", "%last", "%ok", "%pending"]);
-        results.push(Candidate {
-            text: "%rc=".to_owned(),
-            more: true,
-        });
-        return results;
-    }
-    let names = nodes.iter().map(|node| pattern(&node.name));
-    let clusters = nodes.iter().map(|node| pattern(&node.cluster));
-    let mut all = words_of(names.chain(clusters).filter(|name| !name.is_empty()));
-    if !prefix.is_empty() {
-        let mut attrs = BTreeSet::from(["cluster", "index", "name", "state", "tags"]);
-        attrs.extend(
-            nodes
-                .iter()
-                .flat_map(|node| node.attrs.keys())
-                .map(String::as_str),
-        );
-        all.extend(attrs.iter().map(|attr| Candidate {
-            text: format!("{attr}="),
-            more: true,
-        }));
-    }
-    all
-}
-
-/// What an attribute may be.
-fn values(attr: &str, prefix: &str, nodes: &[Node]) -> Vec<Candidate> {
-    if attr != "tags" {
-        let values: BTreeSet<String> = nodes.iter().filter_map(|node| node.attr(attr)).collect();
-        return words_of(values.iter().map(|value| pattern(value)));
-    }
-    let tags: BTreeSet<(&String, &String)> = nodes.iter().flat_map(|node| &node.tags).collect();
-    let tag = |(key, value): (&String, &String)| match prefix.contains(':') {
-        true => Candidate {
-            text: format!("{}:{}", pattern(key), pattern(value)),
-            more: false,
-        },
-        false => Candidate {
-            text: format!("{}:", pattern(key)),
-            more: true,
-        },
+fn terms(prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
+    let attribute = |name: &str| Candidate {
+        text: format!("{name}="),
+        more: true,
     };
-    tags.into_iter().map(tag).collect()
+    if prefix.starts_with('%') {
+        let results = words_of(["%failed", "%last", "%ok", "%pending"]);
+        return results.into_iter().chain([attribute("%rc")]).collect();
+    }
+    let names = nodes.iter().map(|node| spelling.of(&node.name));
+    let clusters = nodes.iter().map(|node| spelling.of(&node.cluster));
+    let all = words_of(names.chain(clusters).filter(|name| !name.is_empty()));
+    if prefix.is_empty() {
+        return all;
+    }
+    let mut attrs: BTreeSet<String> = ["cluster", "index", "name", "state", "tags"]
+        .map(str::to_owned)
+        .into();
+    attrs.extend(nodes.iter().flat_map(|node| node.attrs.keys().cloned()));
+    if prefix.starts_with("tag.") {
+        let tags = nodes.iter().flat_map(|node| node.tags.keys());
+        attrs.extend(tags.map(|tag| format!("tag.{}", spelling.of(tag))));
+    }
+    all.into_iter()
+        .chain(attrs.iter().map(|attr| attribute(attr)))
+        .collect()
 }
 
-/// A value as a wildcard that matches it: what a target would take for an operator or a wildcard,
-/// and what no line can hold, becomes `?`.
-fn pattern(value: &str) -> String {
-    let odd =
-        |c: char| c.is_control() || matches!(c, ',' | '!' | '&' | '^' | '*' | '[' | ']' | '\\');
-    value.replace(odd, "?")
+/// What an attribute may be; for `tags` the tags' names first, then with their values.
+fn values(attr: &str, prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
+    let mut values: Vec<String> = match attr.strip_prefix("tag.") {
+        _ if attr == "tags" && !prefix.contains(':') => {
+            let names: BTreeSet<&String> = nodes.iter().flat_map(|node| node.tags.keys()).collect();
+            let tag = |name: &String| Candidate {
+                text: spelling.of(name) + ":",
+                more: true,
+            };
+            return names.into_iter().map(tag).collect();
+        },
+        _ if attr == "tags" => {
+            let tags = nodes.iter().flat_map(|node| &node.tags);
+            tags.map(|(name, value)| format!("{name}:{value}"))
+                .collect()
+        },
+        Some(tag) => nodes
+            .iter()
+            .filter_map(|node| node.tags.get(tag))
+            .cloned()
+            .collect(),
+        None => nodes.iter().filter_map(|node| node.attr(attr)).collect(),
+    };
+    values.sort_by(|a, b| natural_cmp(a, b));
+    words_of(values.iter().map(|value| spelling.of(value)))
+}
+
+/// How a value is written as a wildcard that matches it. What a target or a line would take for
+/// something else becomes `?`.
+#[derive(Clone, Copy, Debug)]
+enum Spelling {
+    /// For a line of the prompt, where a blank or a quote would need quoting.
+    Plain,
+    /// For a word that is quoted as a whole.
+    Quoted,
+}
+
+impl Spelling {
+    fn of(self, value: &str) -> String {
+        value.replace(|c| self.is_odd(c), "?")
+    }
+
+    fn is_odd(self, c: char) -> bool {
+        match c {
+            ',' | '!' | '&' | '^' | '*' | '[' | ']' | '\\' => true,
+            ' ' | '\'' | '"' => matches!(self, Self::Plain),
+            c => c.is_control() || c.is_whitespace(),
+        }
+    }
 }
 
 /// What a completion script asks.
@@ -429,7 +474,7 @@ pub fn answer(request: &Request, nodes: &[Node]) -> Vec<String> {
     };
     let completion = in_target(target, &word, 0);
     let head = target.get(..completion.start).unwrap_or_default();
-    let found = candidates(&completion, nodes);
+    let found = matches(&completion, nodes, Spelling::Quoted);
     found
         .into_iter()
         .map(|candidate| format!("{sign}{head}{}", candidate.text))

@@ -65,13 +65,6 @@ fn label(doc: &str) -> &str {
     doc.strip_suffix('.').unwrap_or(doc)
 }
 
-/// The words that `help` knows, without the signs that a shell would want quoted.
-fn topics() -> Vec<&'static str> {
-    super::topics::words()
-        .filter(|word| word.starts_with(char::is_alphabetic))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::options::SHELLS;

@@ -1,14 +1,14 @@
 //! The texts of `help` and of `dust -h`.
 
 use super::COMMANDS;
-use super::layout::{paragraphs, rows};
-use super::options::{self, FLAGS, Subcommand};
-use super::settings::SETTINGS;
+use super::layout::{self, paragraphs};
+use super::options::{self, FLAGS, Sub, Subcommand};
+use super::settings::{SETTINGS, Setting};
 use super::table::{Flag, Group, Kind, Need, Spec};
 use super::topics::{Block, FORMS, Form, Subject, TOPICS, Topic};
 
-/// How the program is called: each line with what it does.
-pub(super) const SYNOPSIS: &[(&str, &str)] = &[
+/// How the program is called to run prompt lines: each form with what it does.
+const SYNOPSIS: &[(&str, &str)] = &[
     ("dust [OPTIONS]", "open the prompt"),
     ("dust [OPTIONS] LINE...", "run one prompt line and exit"),
     (
@@ -20,6 +20,34 @@ pub(super) const SYNOPSIS: &[(&str, &str)] = &[
         "run the lines of a file and exit",
     ),
 ];
+
+const EXAMPLES: &[(&str, &str)] = &[
+    ("dust demo 5", "try it: five nodes on this machine"),
+    (
+        "dust -f web.cnf '@worker*' uptime",
+        "one command on many nodes",
+    ),
+    (
+        "dust -f web.cnf -c start -c '@ uptime'",
+        "launch them first",
+    ),
+];
+
+/// All ways to call the program, each with what it does.
+pub(super) fn synopsis() -> Vec<(String, String)> {
+    let subs = options::visible_subs().map(|sub| {
+        let options = if sub.id == Sub::Demo {
+            "[OPTIONS] "
+        } else {
+            ""
+        };
+        (
+            format!("dust {options}{}", sub_usage(sub)),
+            sub.summary.to_owned(),
+        )
+    });
+    pairs(SYNOPSIS).into_iter().chain(subs).collect()
+}
 
 /// `demo [N]`.
 pub(super) fn sub_usage(sub: &Subcommand) -> String {
@@ -39,33 +67,15 @@ pub(super) fn sub_usage(sub: &Subcommand) -> String {
 
 /// What `dust -h` prints.
 pub fn program() -> String {
-    let subs = options::visible_subs().map(|sub| {
-        (
-            format!("dust [OPTIONS] {}", sub_usage(sub)),
-            sub.summary.to_owned(),
-        )
-    });
-    let synopsis: Vec<_> = pairs(SYNOPSIS).into_iter().chain(subs).collect();
-    let flags: Vec<&Flag> = FLAGS.iter().map(|program| &program.flag).collect();
     format!(
         "dust: an ssh cluster shell. One prompt, many nodes, persistent shells.\n\n{}\n\
          Options:\n{}\n\
          Examples:\n{}\n\
          dust help lists the commands of the prompt, dust help targets says how to name\n\
          nodes. man dust has it all.\n",
-        rows(&synopsis),
-        flag_rows(&flags),
-        rows(&pairs(&[
-            ("dust demo 5", "try it: five nodes on this machine"),
-            (
-                "dust -f web.cnf '@worker*' uptime",
-                "one command on many nodes"
-            ),
-            (
-                "dust -f web.cnf -c start -c '@ uptime'",
-                "launch them first"
-            ),
-        ])),
+        rows(&synopsis()),
+        flags(FLAGS.iter().map(|program| &program.flag)),
+        rows(&pairs(EXAMPLES)),
     )
 }
 
@@ -80,130 +90,119 @@ pub fn about(subject: Subject) -> String {
 }
 
 fn overview() -> String {
-    let mut out = String::new();
-    for group in Group::ALL {
-        let forms = FORMS
-            .iter()
-            .filter(|form| form.group == group)
-            .flat_map(|form| {
-                form.usage
-                    .iter()
-                    .zip(form.summary)
-                    .map(|(usage, summary)| ((*usage).to_owned(), (*summary).to_owned()))
-            });
-        let commands = COMMANDS
-            .iter()
-            .filter(|spec| spec.group == group)
-            .map(|spec| {
-                let also = match spec.aliases {
-                    [] => String::new(),
-                    aliases => format!(" (also: {})", aliases.join(", ")),
-                };
-                (spec.usage(), format!("{}{also}", spec.summary))
-            });
-        let all: Vec<_> = forms.chain(commands).collect();
-        out += &format!("{}:\n{}\n", group.title(), rows(&all));
-    }
-    let topics: Vec<_> = TOPICS
-        .iter()
-        .filter_map(|topic| Some((format!("help {}", topic.names.first()?), topic.summary)))
-        .map(|(topic, summary)| (topic, summary.to_owned()))
-        .collect();
+    let mut groups: Vec<(&str, Vec<(String, String)>)> = Group::ALL
+        .map(|group| (group.title(), listed(group)))
+        .into();
+    let topics = TOPICS.iter().filter_map(|topic| {
+        Some((
+            format!("help {}", topic.names.first()?),
+            topic.summary.to_owned(),
+        ))
+    });
     let command = (
         "help COMMAND".to_owned(),
         "one command, with examples".to_owned(),
     );
-    out += &format!("More:\n{}", rows(&[vec![command], topics].concat()));
-    out
+    groups.push(("More", std::iter::once(command).chain(topics).collect()));
+    let all: Vec<_> = groups.iter().flat_map(|(_, list)| list.clone()).collect();
+    let left = layout::left(&all);
+    let groups = groups
+        .iter()
+        .map(|(title, list)| format!("{title}:\n{}", layout::rows(list, left)));
+    groups.collect::<Vec<_>>().join("\n")
+}
+
+/// The forms and commands of a group, with what they do.
+fn listed(group: Group) -> Vec<(String, String)> {
+    let forms = FORMS.iter().filter(|form| form.group == group);
+    let forms = forms.map(|form| (form.usage.to_owned(), form.summary.to_owned()));
+    let commands = COMMANDS
+        .iter()
+        .filter(|spec| spec.group == group)
+        .map(|spec| {
+            let also = match spec.aliases {
+                [] => String::new(),
+                aliases => format!(" (also: {})", aliases.join(", ")),
+            };
+            (spec.usage(), format!("{}{also}", spec.summary))
+        });
+    forms.chain(commands).collect()
 }
 
 fn command(spec: &Spec) -> String {
-    let mut out = format!(
-        "{}\n\n{}",
-        spec.usage(),
-        paragraphs(&sentence(spec.summary), 0)
-    );
-    if !spec.aliases.is_empty() {
-        out += &format!("Also: {}\n", spec.aliases.join(", "));
-    }
-    if !spec.help.is_empty() {
-        out += &format!("\n{}", paragraphs(spec.help, 0));
-    }
+    let mut parts = vec![format!("{}\n", spec.usage())];
+    let also = match spec.aliases {
+        [] => String::new(),
+        aliases => format!("Also: {}\n", aliases.join(", ")),
+    };
+    parts.push(paragraphs(&sentence(spec.summary)) + &also);
+    parts.push(paragraphs(spec.help));
     if !spec.flags.is_empty() {
-        let flags: Vec<&Flag> = spec.flags.iter().collect();
-        out += &format!("\n{}", flag_rows(&flags));
+        parts.push(flags(spec.flags));
     }
-    if spec.args.iter().any(|arg| arg.kind == Kind::Setting) {
-        let settings: Vec<_> = SETTINGS
+    let has = |kinds: &[Kind]| spec.args.iter().any(|arg| kinds.contains(&arg.kind));
+    if has(&[Kind::Setting]) {
+        let settings = SETTINGS
             .iter()
-            .map(|setting| (setting.name.to_owned(), setting_text(setting)))
-            .collect();
-        out += &format!("\n{}", rows(&settings));
+            .map(|setting| (setting.name.to_owned(), explain(setting)));
+        parts.push(rows(&settings.collect::<Vec<_>>()));
     }
-    if spec
-        .args
-        .iter()
-        .any(|arg| matches!(arg.kind, Kind::Target | Kind::TargetOrWord))
-    {
-        out += "\nhelp targets says how to name nodes.\n";
+    if has(&[Kind::Target, Kind::TargetOrWord]) {
+        parts.push("help targets says how to name nodes.\n".to_owned());
     }
-    out + &examples(spec.examples)
+    parts.push(examples(spec.examples));
+    parts.join("\n")
 }
 
 /// What a setting does, takes, and is at first.
-pub(super) fn setting_text(setting: &super::settings::Setting) -> String {
-    format!(
-        "{} {}; at first {}.",
-        setting.doc,
-        sentence_case(setting.values),
-        setting.default_value()
-    )
+pub(super) fn explain(setting: &Setting) -> String {
+    let (values, first) = (setting.values, setting.default_value());
+    format!("{} Takes {values}; at first it is {first}.", setting.doc)
 }
 
 fn sign(form: &Form) -> String {
-    let usage: Vec<_> = form
-        .usage
-        .iter()
-        .zip(form.summary)
-        .map(|(usage, summary)| ((*usage).to_owned(), (*summary).to_owned()))
-        .collect();
-    format!(
-        "{}\n{}{}",
-        rows(&usage),
-        paragraphs(form.help, 0),
-        examples(form.examples)
-    )
+    let summary = paragraphs(&sentence(form.summary));
+    [
+        format!("{}\n", form.usage),
+        summary,
+        paragraphs(form.help),
+        examples(form.examples),
+    ]
+    .join("\n")
 }
 
 fn topic_text(topic: &Topic) -> String {
-    let blocks: Vec<String> = topic
+    let block = |block: &Block| match block {
+        Block::Text(text) => paragraphs(text),
+        Block::List(list) => rows(&pairs(list)),
+    };
+    topic
         .blocks
         .iter()
-        .map(|block| match block {
-            Block::Text(text) => paragraphs(text, 0),
-            Block::List(list) => rows(&pairs(list)),
-        })
-        .collect();
-    blocks.join("\n")
+        .map(block)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn examples(lines: &[&str]) -> String {
     let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-    format!("\nFor example:\n{lines}")
+    format!("For example:\n{lines}")
 }
 
-fn flag_rows(flags: &[&Flag]) -> String {
-    let flags: Vec<_> = flags
-        .iter()
-        .map(|flag| (flag_usage(flag), flag.doc.to_owned()))
-        .collect();
-    rows(&flags)
+/// Options with what they do; long forms stand below each other.
+fn flags<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> String {
+    let usage = |flag: &Flag| {
+        let indent = if flag.short.is_none() { "    " } else { "" };
+        format!("{indent}{}", flag.usage())
+    };
+    let list = flags
+        .into_iter()
+        .map(|flag| (usage(flag), flag.doc.to_owned()));
+    rows(&list.collect::<Vec<_>>())
 }
 
-/// `-f, --file CNF`; long forms stand below each other.
-fn flag_usage(flag: &Flag) -> String {
-    let indent = if flag.short.is_none() { "    " } else { "" };
-    format!("{indent}{}", flag.usage())
+fn rows(rows: &[(String, String)]) -> String {
+    layout::rows(rows, layout::left(rows))
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -214,17 +213,13 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// A summary as a sentence.
 pub(super) fn sentence(summary: &str) -> String {
-    format!("{}.", sentence_case(summary))
-}
-
-fn sentence_case(text: &str) -> String {
-    let mut chars = text.chars();
+    let mut chars = summary.chars();
     let first: String = chars
         .next()
         .into_iter()
         .flat_map(char::to_uppercase)
         .collect();
-    first + chars.as_str()
+    format!("{first}{}.", chars.as_str())
 }
 
 #[cfg(test)]

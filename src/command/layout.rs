@@ -3,40 +3,37 @@
 /// How wide help may be.
 pub(super) const WIDTH: usize = 80;
 
-/// Breaks paragraphs (separated by empty lines) into lines of at most `WIDTH`, each after `indent`
-/// blanks. A word that is longer stays whole.
-pub(super) fn paragraphs(text: &str, indent: usize) -> String {
-    let broken: Vec<String> = text
+/// Breaks paragraphs (separated by empty lines) into lines. A word that is longer stays whole.
+pub(super) fn paragraphs(text: &str) -> String {
+    let broken = text
         .split("\n\n")
-        .map(|paragraph| {
-            let pad = " ".repeat(indent);
-            let lines = wrap(paragraph, WIDTH.saturating_sub(indent));
-            lines.iter().map(|line| format!("{pad}{line}\n")).collect()
-        })
-        .collect();
-    broken.join("\n")
+        .map(|paragraph| wrap(paragraph, WIDTH).join("\n") + "\n");
+    broken.collect::<Vec<_>>().join("\n")
 }
 
-/// Two columns: terms after two blanks, and their meanings beside them, or below where a term is
-/// too long.
-pub(super) fn rows(rows: &[(String, String)]) -> String {
-    const MOST: usize = 30;
+/// The longest term that has its meaning beside it.
+const MOST: usize = 40;
+
+/// How wide the left column of these rows is.
+pub(super) fn left(rows: &[(String, String)]) -> usize {
     let lengths = rows.iter().map(|(term, _)| term.chars().count());
-    let left = lengths.filter(|&length| length <= MOST).max().unwrap_or(0);
-    let mut out = String::new();
+    lengths.filter(|&length| length <= MOST).max().unwrap_or(0)
+}
+
+/// Two columns: terms after two blanks, and their meanings beside them; below, where a term is too
+/// long for the left column.
+pub(super) fn rows(rows: &[(String, String)], left: usize) -> String {
+    let mut lines = Vec::new();
     for (term, meaning) in rows {
-        let mut lines = wrap(meaning, WIDTH - left - 4).into_iter();
+        let mut meaning = wrap(meaning, WIDTH.saturating_sub(left + 4)).into_iter();
         let beside = (term.chars().count() <= left)
-            .then(|| lines.next())
+            .then(|| meaning.next())
             .flatten();
         let first = format!("  {term:left$}  {}", beside.unwrap_or_default());
-        out += first.trim_end();
-        out.push('\n');
-        for line in lines {
-            out += &format!("{:1$}{line}\n", "", left + 4);
-        }
+        lines.push(first.trim_end().to_owned());
+        lines.extend(meaning.map(|line| format!("{:1$}{line}", "", left + 4)));
     }
-    out
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

@@ -1,74 +1,87 @@
 //! The man page, in mdoc: the tables, and around them what no table knows.
 
 use super::COMMANDS;
-use super::help::{SYNOPSIS, sentence};
-use super::options::{self, FLAGS};
+use super::help::{explain, sentence, synopsis};
+use super::options::{self, FLAGS, Subcommand};
 use super::settings::{SETTINGS, Setting};
 use super::table::{Arg, Flag, Group, Kind, Need, Spec};
 use super::topics::{Block, FORMS, Form, TOPICS, Topic};
+use crate::config;
 
 /// When what the page says last changed, as mdoc writes dates.
 const DATE: &str = "November 22, 2026";
 
 /// The page `dust(1)`.
 pub fn page() -> String {
-    let mut out = HEAD.replace("@DATE@", DATE);
-    out += &synopsis();
-    out += DESCRIPTION;
-    out += "The options of the program stand before the first other word:\n";
-    out += &list(
-        FLAGS
-            .iter()
-            .map(|program| (flag(&program.flag), text(program.flag.doc))),
-    );
-    out += ".Sh SUBCOMMANDS\n";
-    out += &list(options::visible_subs().map(|sub| {
-        let about = format!("{} {}", sentence(sub.summary), sub.help);
-        (
-            format!(
-                "Nm dust {}{}",
-                sub.name,
-                sub.args.iter().map(arg).collect::<String>()
-            ),
-            text(&about),
-        )
-    }));
-    out += PROMPT;
-    for group in Group::ALL {
-        out += &format!(".Ss {}\n", group.title());
-        let forms = FORMS.iter().filter(|form| form.group == group).map(form);
-        let commands = COMMANDS
-            .iter()
-            .filter(|spec| spec.group == group)
-            .map(command);
-        out += &format!(
-            ".Bl -tag -width Ds\n{}.El\n",
-            forms.chain(commands).collect::<String>()
-        );
-    }
-    for topic in TOPICS {
-        let title = topic.names.first().copied().unwrap_or_default();
-        out += &format!(".Sh {}\n{}", title.to_uppercase(), blocks(topic));
-    }
-    out += ".Sh SETTINGS\nWhat\n.Ic set\nsets, and the options of the program for one run:\n";
-    out += &list(SETTINGS.iter().map(setting));
-    out + TAIL
+    let parts = [
+        HEAD.replace("@DATE@", DATE),
+        usage(),
+        DESCRIPTION.to_owned(),
+        list(
+            FLAGS
+                .iter()
+                .map(|program| (flag(&program.flag), text(program.flag.doc))),
+        ),
+        ".Sh SUBCOMMANDS\n".to_owned(),
+        list(options::visible_subs().map(sub)),
+        PROMPT.to_owned(),
+        Group::ALL.map(commands).concat(),
+        TOPICS.iter().map(topic).collect(),
+        ".Sh SETTINGS\nWhat\n.Ic set\nsets, and the options of the program for one run:\n"
+            .to_owned(),
+        list(SETTINGS.iter().map(setting)),
+        FILES_HEAD.to_owned(),
+        keys(),
+        TAIL.to_owned(),
+    ];
+    parts.concat()
 }
 
-fn synopsis() -> String {
-    let mut out = String::from(".Sh SYNOPSIS\n");
-    let subs = options::visible_subs()
-        .map(|sub| format!("dust [OPTIONS] {}", super::help::sub_usage(sub)));
-    for usage in SYNOPSIS
-        .iter()
-        .map(|&(usage, _)| usage.to_owned())
-        .chain(subs)
-    {
-        out += ".Nm\n";
+fn usage() -> String {
+    let line = |(usage, _): (String, String)| {
         let rest = usage.strip_prefix("dust").unwrap_or(&usage);
-        out += &format!("{}\n", text(rest.trim_start()).trim_end());
-    }
-    out
+        format!(".Nm\n{}", text(rest.trim_start()))
+    };
+    format!(
+        ".Sh SYNOPSIS\n{}",
+        synopsis().into_iter().map(line).collect::<String>()
+    )
+}
+
+fn sub(sub: &Subcommand) -> (String, String) {
+    let args: String = sub.args.iter().map(arg).collect();
+    let about = format!("{} {}", sentence(sub.summary), sub.help);
+    (format!("Nm dust {}{args}", sub.name), text(&about))
+}
+
+fn commands(group: Group) -> String {
+    let forms = FORMS.iter().filter(|form| form.group == group).map(form);
+    let commands = COMMANDS
+        .iter()
+        .filter(|spec| spec.group == group)
+        .map(command);
+    let items: String = forms.chain(commands).collect();
+    format!(".Ss {}\n.Bl -tag -width Ds\n{items}.El\n", group.title())
+}
+
+/// The keys of cluster files.
+fn keys() -> String {
+    use config::Group;
+    let groups = [
+        (Group::Cluster, "The cluster"),
+        (Group::Login, "Logging in"),
+        (Group::Route, "The way to a node"),
+        (
+            Group::Launch,
+            "What a missing EC2 instance is launched with",
+        ),
+    ];
+    let group = |(group, title): (Group, &str)| {
+        let keys = config::KEYS.iter().filter(|key| key.group == group);
+        let keys = keys.map(|key| (format!("Cm {}", escape(key.name)), text(&sentence(key.doc))));
+        format!(".Ss {title}\n{}", list(keys))
+    };
+    groups.map(group).concat()
 }
 
 /// A tagged list; each head is what follows `.It`.
@@ -111,16 +124,24 @@ fn command(spec: &Spec) -> String {
         .map(|own| format!(" Op {}", first_form(own)))
         .collect();
     let args: String = spec.args.iter().map(arg).collect();
-    let mut out = format!(".It Ic {}{flags}{args}\n", escape(spec.name));
-    out += &text(&sentence(spec.summary));
-    if !spec.aliases.is_empty() {
-        out += &text(&format!("Also: {}.", spec.aliases.join(", ")));
-    }
-    out += &text(spec.help);
-    if !spec.flags.is_empty() {
-        out += &list(spec.flags.iter().map(|own| (flag(own), text(own.doc))));
-    }
-    out + &examples(spec.examples)
+    let also = match spec.aliases {
+        [] => String::new(),
+        aliases => text(&format!("Also: {}.", aliases.join(", "))),
+    };
+    let own = match spec.flags {
+        [] => String::new(),
+        flags => list(flags.iter().map(|own| (flag(own), text(own.doc)))),
+    };
+    let head = format!(".It Ic {}{flags}{args}\n", escape(spec.name));
+    [
+        head,
+        text(&sentence(spec.summary)),
+        also,
+        text(spec.help),
+        own,
+        examples(spec.examples),
+    ]
+    .concat()
 }
 
 fn first_form(own: &Flag) -> String {
@@ -132,32 +153,42 @@ fn first_form(own: &Flag) -> String {
 }
 
 fn form(form: &Form) -> String {
-    let mut out = String::new();
-    for (usage, summary) in form.usage.iter().zip(form.summary) {
-        out += &format!(".It Li {}\n{}", word(usage), text(&sentence(summary)));
-    }
-    out + &text(form.help) + &examples(form.examples)
+    let head = format!(".It Li {}\n", word(form.usage));
+    [
+        head,
+        text(&sentence(form.summary)),
+        text(form.help),
+        examples(form.examples),
+    ]
+    .concat()
 }
 
 fn setting(setting: &'static Setting) -> (String, String) {
-    let about = format!(
-        "{} It takes {}; at first it is {}.",
-        setting.doc,
-        setting.values,
-        setting.default_value()
-    );
-    (format!("Cm {}", escape(setting.name)), text(&about))
+    (
+        format!("Cm {}", escape(setting.name)),
+        text(&explain(setting)),
+    )
 }
 
-fn blocks(topic: &Topic) -> String {
-    let block = |block: &Block| match *block {
-        Block::Text(paragraph) => text(paragraph),
-        Block::List(rows) => list(
-            rows.iter()
-                .map(|&(term, meaning)| (format!("Li {}", word(term)), text(meaning))),
-        ),
-    };
-    topic.blocks.iter().map(block).collect()
+fn topic(topic: &Topic) -> String {
+    let title = topic
+        .names
+        .first()
+        .copied()
+        .unwrap_or_default()
+        .to_uppercase();
+    let mut parts = vec![format!(".Sh {title}\n")];
+    for (i, block) in topic.blocks.iter().enumerate() {
+        parts.push(match *block {
+            Block::Text(paragraph) if i > 0 => format!(".Pp\n{}", text(paragraph)),
+            Block::Text(paragraph) => text(paragraph),
+            Block::List(rows) => list(
+                rows.iter()
+                    .map(|&(term, meaning)| (format!("Li {}", word(term)), text(meaning))),
+            ),
+        });
+    }
+    parts.concat()
 }
 
 fn examples(lines: &[&str]) -> String {
@@ -244,6 +275,7 @@ Output of nodes goes to standard output,
 .Nm Ns 's
 own notices to standard error.
 .Pp
+The options of the program stand before the first other word:
 "#;
 
 const PROMPT: &str = r#".Sh COMMANDS
@@ -255,13 +287,14 @@ Options may stand anywhere among the words of a command, until
 .Fl \- ;
 .Fl h
 explains the command.
+A line that begins with a blank is kept out of the history.
 "#;
 
-const TAIL: &str = r#".Sh CLUSTER FILES
+const FILES_HEAD: &str = r#".Sh CLUSTER FILES
 The section
 .Li @cloud
 holds the provider and what all nodes have in common; each other section is a node, or with a
-range in its name many, and may set any of these keys itself:
+range in its name many:
 .Bd -literal -offset indent
 @cloud
 provider = ssh
@@ -275,13 +308,20 @@ host = 192.0.2.10
 @worker[0\-2]
 .Ed
 .Pp
-Lines that begin with
 .Li #
-or
+and
 .Li \&;
-are comments.
+begin a comment, at the start of a line or after a blank.
+A node may set every key but
+.Cm provider
+and
+.Cm name ,
+and wins over
+.Li @cloud .
 An unknown key, a node that is there twice or a bad value is refused with its line.
-.Sh ENVIRONMENT
+"#;
+
+const TAIL: &str = r#".Sh ENVIRONMENT
 .Bl -tag -width Ds
 .It Ev NO_COLOR
 If set and not empty, no colours, unless
@@ -290,6 +330,8 @@ asks for them.
 .It Ev SHELL
 The system shell that runs
 .Li \&!COMMAND .
+.It Ev XDG_STATE_HOME
+Where the history is kept.
 .El
 .Pp
 In the shells on the nodes these are set:
@@ -309,6 +351,8 @@ The cluster's name.
 The cluster file that is loaded from the current folder where
 .Fl f
 names none.
+.It Pa \(ti/.local/state/dust/history
+The lines typed at the prompt.
 .El
 .Sh EXIT STATUS
 The prompt exits with 0.
@@ -345,7 +389,6 @@ dust:web$ @worker* sudo apt\-get install nginx
 [worker1] Do you want to continue? [Y/n]
 dust:web$ @work* Y
 dust:web$ @%failed sudo dpkg \-\-configure \-a
-dust:web$ @worker2
 dust:web$ stop worker*
 .Ed
 .Pp

@@ -13,7 +13,6 @@ pub mod completions;
 pub mod help;
 mod layout;
 pub mod man;
-mod nearest;
 pub mod options;
 pub mod parse;
 pub mod settings;

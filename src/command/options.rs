@@ -198,8 +198,8 @@ pub struct Subcommand {
 /// The shells that [`Sub::Completions`] writes for.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
-/// The most nodes that a demo makes.
-pub const DEMO_MOST: u16 = 1000;
+/// The most nodes that a demo makes: each is a process of some megabytes.
+pub const DEMO_MOST: u16 = 128;
 
 /// The subcommands of the program.
 pub const SUBCOMMANDS: &[Subcommand] = &[

@@ -4,6 +4,7 @@ use super::commands::Command;
 use super::table::{self, nearest_command};
 use super::words::{self, is_blank};
 use crate::error::{Error, Result};
+use crate::model::nearest::shown;
 
 /// A prompt line, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +81,14 @@ pub fn scripted(line: &str) -> Result<Line> {
 
 /// The error for a word that is no command, with what it may have meant.
 pub fn no_command(word: &str) -> Error {
+    let near = nearest_command(word);
+    let word = shown(word);
     let local = format!("!{word} runs it in the system shell");
-    let hint = match nearest_command(word) {
+    let hint = match near {
         Some(near) => format!("did you mean {near}? {local}"),
         None => format!("dust help lists the commands; {local}"),
     };
-    Error::usage(format!("no command '{word}'")).hint(hint)
+    Error::usage(format!("no command `{word}`")).hint(hint)
 }
 
 /// Reads what follows the `@`, which ends at byte `start`.

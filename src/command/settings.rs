@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::nearest::nearest;
 use super::table::Kind;
 use crate::error::{Error, Result};
+use crate::model::nearest::{nearest, shown};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,8 +113,14 @@ impl Eq for Setting {}
 impl Setting {
     /// Reads a value; an error says what the values are.
     pub fn parse(&self, value: &str) -> Result<Change> {
-        (self.read)(value)
-            .ok_or_else(|| Error::usage(format!("{}: '{value}' is not {}", self.name, self.values)))
+        (self.read)(value).ok_or_else(|| {
+            Error::usage(format!(
+                "{}: `{}` is not {}",
+                self.name,
+                shown(value),
+                self.values
+            ))
+        })
     }
 
     /// Its present value, as [`Setting::parse`] reads it.
@@ -219,7 +225,7 @@ pub fn find(name: &str) -> Result<&'static Setting> {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
             };
-            Error::usage(format!("no setting '{name}'")).hint(hint)
+            Error::usage(format!("no setting `{}`", shown(name))).hint(hint)
         })
 }
 
@@ -312,14 +318,14 @@ mod tests {
     #[test]
     fn errors_say_what_is_right() {
         let error = find("fold").unwrap().parse("yes").unwrap_err();
-        assert_eq!(error.to_string(), "fold: 'yes' is not on or off");
+        assert_eq!(error.to_string(), "fold: `yes` is not on or off");
         assert_eq!(
             find("fodl").unwrap_err().to_string(),
-            "no setting 'fodl' (did you mean fold?)"
+            "no setting `fodl` (did you mean fold?)"
         );
         assert_eq!(
             find("zzz").unwrap_err().to_string(),
-            "no setting 'zzz' (there are color, command-timeout, fanout, fold, quiet, timeout)"
+            "no setting `zzz` (there are color, command-timeout, fanout, fold, quiet, timeout)"
         );
     }
 

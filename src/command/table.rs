@@ -4,10 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::commands::{COMMANDS, Command};
-use super::nearest::nearest;
 use super::options;
 use super::topics::Subject;
 use crate::error::{Error, Result};
+use crate::model::nearest::{nearest, shown};
 
 /// What an argument, or the value of an option, is: how it is read and completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,27 +181,26 @@ impl Spec {
 
     /// `start [--no-wait] [TARGET]`.
     pub fn usage(&self) -> String {
-        let mut usage = self.name.to_owned();
+        let mut words = vec![self.name.to_owned()];
         for flag in self.flags {
             let spelling = flag.spellings().into_iter().next().unwrap_or_default();
-            usage += &match (flag.value, flag.repeats) {
-                (Some((name, _)), _) => format!(" [{spelling} {name}]"),
-                (None, true) => format!(" [{spelling}]..."),
-                (None, false) => format!(" [{spelling}]"),
-            };
+            words.push(match (flag.value, flag.repeats) {
+                (Some((name, _)), _) => format!("[{spelling} {name}]"),
+                (None, true) => format!("[{spelling}]..."),
+                (None, false) => format!("[{spelling}]"),
+            });
         }
-        let mut open = 0;
-        for arg in self.args {
-            usage += &match arg.need {
-                Need::Required => format!(" {}", arg.name),
-                Need::Optional => {
-                    open += 1;
-                    format!(" [{}", arg.name)
-                },
-                Need::Rest => format!(" {}...", arg.name),
-            };
-        }
-        usage + &"]".repeat(open)
+        let open = self
+            .args
+            .iter()
+            .filter(|arg| arg.need == Need::Optional)
+            .count();
+        words.extend(self.args.iter().map(|arg| match arg.need {
+            Need::Required => arg.name.to_owned(),
+            Need::Optional => format!("[{}", arg.name),
+            Need::Rest => format!("{}...", arg.name),
+        }));
+        words.join(" ") + &"]".repeat(open)
     }
 
     /// The argument that stands `index` words after the name, not counting options.
@@ -260,9 +259,10 @@ impl Spec {
             return Err(self.misuse(&format!("{} is missing", arg.name)));
         }
         match words.get(self.args.len()) {
-            Some(word) if self.arg(self.args.len()).is_none() => {
-                Err(self.misuse(&format!("too many words: '{}'", word.display())))
-            },
+            Some(word) if self.arg(self.args.len()).is_none() => Err(self.misuse(&format!(
+                "too many words: `{}`",
+                shown(&word.to_string_lossy())
+            ))),
             _ => Ok(()),
         }
     }
@@ -278,7 +278,7 @@ impl Spec {
             },
             None => format!("usage: {}", self.usage()),
         };
-        Error::usage(format!("{}: no option {spelling}", self.name)).hint(hint)
+        Error::usage(format!("{}: no option {}", self.name, shown(spelling))).hint(hint)
     }
 
     /// An error in how the command was used, with the usage line.
@@ -350,7 +350,7 @@ impl Args {
 
 /// What is wrong with a word that is not UTF-8.
 pub(super) fn not_text(word: &OsStr) -> String {
-    format!("'{}' is not UTF-8", word.display())
+    format!("`{}` is not UTF-8", shown(&word.to_string_lossy()))
 }
 
 /// The long option that a spelling is most likely a slip of, with its dashes. Short ones are all

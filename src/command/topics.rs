@@ -1,9 +1,9 @@
 //! What `help` explains besides commands, and the forms of a line that are no command. The man page
 //! is made of the same.
 
-use super::nearest::nearest;
 use super::table::{self, Group, Spec};
 use crate::error::{Error, Result};
+use crate::model::nearest::{nearest, shown};
 
 /// What `help` is asked to explain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub struct Form {
     /// The sign.
     pub sign: &'static str,
     /// How it is written.
-    pub usage: &'static [&'static str],
+    pub usage: &'static str,
     /// Where it is listed.
     pub group: Group,
-    /// What it does, in a few words; one for each usage.
-    pub summary: &'static [&'static str],
+    /// What it does, in a few words.
+    pub summary: &'static str,
     /// What else is to know: paragraphs of plain text, separated by empty lines.
     pub help: &'static str,
     /// Prompt lines that show it at work.
@@ -59,12 +59,9 @@ pub enum Block {
 pub const FORMS: &[Form] = &[
     Form {
         sign: "@",
-        usage: &["@[TARGET] COMMAND", "@NODE"],
+        usage: "@[TARGET] COMMAND",
         group: Group::Shells,
-        summary: &[
-            "send a shell command, or an answer, to nodes",
-            "the node's shell itself: vim, top, tab completion; exit returns",
-        ],
+        summary: "send a shell command, or an answer, to nodes",
         help: "Each node has one login shell that stays: folders, variables, jobs and sudo -i \
                are kept between commands. A node is connected to when it is first used; what is \
                sent to it until then is queued.\n\n\
@@ -82,14 +79,13 @@ pub const FORMS: &[Form] = &[
             "@work* Y",
             "@%failed dmesg | tail",
             "@'tags=owner:dev ops' ls /var/log",
-            "@worker2",
         ],
     },
     Form {
         sign: "!",
-        usage: &["!COMMAND"],
+        usage: "!COMMAND",
         group: Group::Prompt,
-        summary: &["run a command on this machine"],
+        summary: "run a command on this machine",
         help: "The system shell runs it. At the prompt, a line whose first word is no command of \
                dust is run in the same way, without the !.",
         examples: &["!ls -l", "vim notes.txt", "ls | less"],
@@ -141,6 +137,7 @@ pub const TOPICS: &[Topic] = &[
                     "state=running&tags=env:test",
                     "the running nodes of the test environment",
                 ),
+                ("!master", "the working set without the master"),
                 (
                     "master,%failed",
                     "the master, and where the last command failed",
@@ -157,7 +154,7 @@ pub const TOPICS: &[Topic] = &[
         names: &["keys"],
         summary: "the keys of the prompt",
         blocks: &[
-            Block::Text("At the prompt:"),
+            Block::Text("The keys are those of emacs and of most shells:"),
             Block::List(&[
                 ("Left, Ctrl-B  Right, Ctrl-F", "a character back or forward"),
                 ("Alt-B  Alt-F", "a word back or forward"),
@@ -170,23 +167,30 @@ pub const TOPICS: &[Topic] = &[
                     "the line before or after in the history",
                 ),
                 (
-                    "Ctrl-R",
-                    "search the history backwards; again: further back",
+                    "PageUp, Alt-P  PageDown, Alt-N",
+                    "the same, among lines that begin as this one",
                 ),
                 (
-                    "Tab",
-                    "complete a command, target, attribute, setting or file",
+                    "Ctrl-R  Ctrl-S",
+                    "search the history back or forward; again: further",
                 ),
-                ("Backspace, Ctrl-H  Del, Ctrl-D", "delete a character"),
+                ("Tab", "complete the word; again: list what it may be"),
+                ("Backspace, Ctrl-H  Delete, Ctrl-D", "delete a character"),
                 (
                     "Ctrl-W  Alt-D",
                     "delete the word before or after the cursor",
                 ),
                 ("Ctrl-U  Ctrl-K", "delete all before or after the cursor"),
-                ("Ctrl-Y", "put back what was deleted"),
-                ("Ctrl-T", "swap two characters"),
+                (
+                    "Ctrl-Y  Alt-Y",
+                    "put back what was deleted; then what was before it",
+                ),
+                ("Alt-.", "the last word of the line before"),
+                ("Ctrl-T  Alt-T", "swap two characters or words"),
                 ("Ctrl-_", "undo"),
+                ("Alt-Enter", "begin another line of the same command"),
                 ("Ctrl-L", "clear the screen"),
+                ("Ctrl-Z", "suspend dust"),
                 (
                     "Ctrl-C",
                     "interrupt the command on the nodes; else drop the line",
@@ -194,25 +198,20 @@ pub const TOPICS: &[Topic] = &[
                 ("Ctrl-D on an empty line", "exit"),
             ]),
             Block::Text(
-                "A second Ctrl-C names the nodes that are still busy. Pasted text is never \
-                 executed by the line ends in it. In a node's own shell (@NODE) all keys are the \
-                 node's, but one:",
+                "A second Ctrl-C names the nodes that are still busy. The end of a line in pasted \
+                 text does not run it; Enter does.",
             ),
-            Block::List(&[(
-                "Ctrl-C three times, quickly",
-                "back to the prompt; the shell and what runs in it go on",
-            )]),
         ],
     },
 ];
 
-/// All words that `help` knows: commands with their aliases, forms, topics.
-pub fn words() -> impl Iterator<Item = &'static str> {
+/// The subjects of `help` that are words: commands with their other names, and topics.
+pub fn names() -> impl Iterator<Item = &'static str> {
     let commands = super::COMMANDS.iter().flat_map(Spec::names);
     let topics = TOPICS.iter().flat_map(|topic| topic.names.iter().copied());
     commands
-        .chain(FORMS.iter().map(|form| form.sign))
         .chain(topics)
+        .filter(|name| name.starts_with(char::is_alphabetic))
 }
 
 /// What `help WORD` is about.
@@ -226,9 +225,9 @@ pub fn subject(word: &str) -> Result<Subject> {
     if let Some(topic) = TOPICS.iter().find(|topic| topic.names.contains(&word)) {
         return Ok(Subject::Topic(topic));
     }
-    let hint = match nearest(word, words()) {
+    let hint = match nearest(word, names()) {
         Some(near) => format!("did you mean {near}?"),
         None => "help alone lists what there is".to_owned(),
     };
-    Err(Error::usage(format!("no help on '{word}'")).hint(hint))
+    Err(Error::usage(format!("no help on `{}`", shown(word))).hint(hint))
 }

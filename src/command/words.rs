@@ -1,7 +1,7 @@
 //! Splits a prompt line into words as a shell does. The same words are executed and completed.
 //!
-//! Blanks separate words. `'…'` keeps everything; `"…"` keeps everything but `\"` and `\\`; a
-//! backslash elsewhere keeps the next character. A word that begins with `#` starts a comment.
+//! Blanks separate words. `'…'` keeps everything; `"…"` keeps everything, but takes the
+//! backslash from `\"`, `\\`, `\$` and `` \` ``; elsewhere a backslash keeps the next character. A word that begins with `#` starts a comment.
 //! Nothing is expanded here: wildcards belong to the target language, `~` to who opens files.
 
 use std::fmt;
@@ -107,7 +107,7 @@ pub fn word_at(line: &str, start: usize) -> Word {
             (Some(quote), c) if c == quote.mark => open = None,
             (None, '\\') => keep(rest.next().map_or('\\', |(_, next)| next), None),
             (Some(Quote { mark: '"', .. }), '\\') => {
-                let escaped = rest.next_if(|&(_, next)| next == '"' || next == '\\');
+                let escaped = rest.next_if(|&(_, next)| matches!(next, '"' | '\\' | '$' | '`'));
                 keep(escaped.map_or('\\', |(_, next)| next), open);
             },
             _ => keep(c, open),
@@ -138,40 +138,12 @@ pub fn words_from(line: &str, start: usize) -> Vec<Word> {
 }
 
 /// The words of a whole line, with quoting and comments removed.
-pub fn split(line: &str) -> Result<Vec<String>, Unclosed> {
+#[cfg(test)]
+pub(super) fn split(line: &str) -> Result<Vec<String>, Unclosed> {
     words_from(line, 0)
         .iter()
         .map(|word| word.closed(line))
         .collect()
-}
-
-/// Writes a text so that [`split`] reads it as one word again; plain texts stay as they are.
-/// Within quotes that are already open (`quote`), only what would end them is changed, and they
-/// are left open.
-pub fn escape(text: &str, quote: Option<char>) -> String {
-    let mut out = String::with_capacity(text.len());
-    match quote {
-        Some('"') => {
-            for c in text.chars() {
-                if c == '"' || c == '\\' {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-        },
-        // Nothing can be escaped in single quotes: leave them, escape, and come back.
-        Some(_) => out.push_str(&text.replace('\'', r"'\''")),
-        None if text.is_empty() => out.push_str("''"),
-        None => {
-            for (i, c) in text.chars().enumerate() {
-                if is_blank(c) || matches!(c, '\'' | '"' | '\\') || (i == 0 && c == '#') {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-        },
-    }
-    out
 }
 
 #[cfg(test)]
@@ -190,7 +162,7 @@ mod tests {
             (r#"load "my file.cnf""#, vec!["load", "my file.cnf"]),
             (r"load my\ file.cnf", vec!["load", "my file.cnf"]),
             (r"stop worker\*", vec!["stop", "worker*"]),
-            (r#"a "x\"y\\z\n" b"#, vec!["a", r#"x"y\z\n"#, "b"]),
+            (r#"a "x\"y\\z\n\$" b"#, vec!["a", r#"x"y\z\n$"#, "b"]),
             (r"'a\b'", vec![r"a\b"]),
             ("a'b c'd\"e f\"g", vec!["ab cde fg"]),
             ("'' \"\"", vec!["", ""]),
@@ -241,16 +213,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_escaped_is_read_back(texts in prop::collection::vec("\\PC{0,8}|[ '\"\\\\#a\t]{0,6}", 0..5)) {
-            let line: Vec<String> = texts.iter().map(|text| escape(text, None)).collect();
-            prop_assert_eq!(split(&line.join(" ")).unwrap(), texts);
-        }
-
-        #[test]
-        fn what_was_escaped_within_quotes_is_read_back(text in "\\PC{0,8}|[ '\"\\\\#a]{0,6}") {
-            for mark in ['\'', '"'] {
-                let line = format!("{mark}{}{mark}", escape(&text, Some(mark)));
-                prop_assert_eq!(split(&line).unwrap(), std::slice::from_ref(&text));
+        fn quotes_keep_any_text(text in "\\PC{0,8}|[ '\"\\\\$`#a\t]{0,6}") {
+            let single = format!("'{}'", text.replace('\'', r"'\''"));
+            let double: String =
+                text.chars().flat_map(|c| matches!(c, '"' | '\\' | '$' | '`').then_some('\\').into_iter().chain([c])).collect();
+            let bare: String = text.chars().flat_map(|c| ['\\', c]).collect();
+            for line in [single, format!("\"{double}\""), format!("''{bare}")] {
+                prop_assert_eq!(split(&line).unwrap(), std::slice::from_ref(&text), "{}", line);
             }
         }
 

@@ -205,7 +205,7 @@ fn a_demo_takes_a_number_and_then_what_dust_takes() {
     for (words, size, input) in [
         ("demo", 3, Input::Prompt),
         ("demo 5", 5, Input::Prompt),
-        ("--fold demo 1000", 1000, Input::Prompt),
+        ("--fold demo 128", 128, Input::Prompt),
         (
             "demo 5 --fold -c '@ uptime'",
             5,
@@ -286,34 +286,34 @@ fn errors_name_what_was_meant() {
         ),
         (
             "--fanout 0",
-            "--fanout: '0' is not a number from 1 to 1024 (dust -h explains)",
+            "--fanout: `0` is not a number from 1 to 1024 (dust -h explains)",
         ),
         (
             "-t soon",
-            "--timeout: 'soon' is not a number of seconds above 0 (dust -h explains)",
+            "--timeout: `soon` is not a number of seconds above 0 (dust -h explains)",
         ),
         (
             "--color red",
-            "--color: 'red' is not auto, always or never (dust -h explains)",
+            "--color: `red` is not auto, always or never (dust -h explains)",
         ),
         (
             "strat",
-            "no command 'strat' (did you mean start? !strat runs it in the system shell)",
+            "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
         (
             "strat 'w*'",
-            "no command 'strat' (did you mean start? !strat runs it in the system shell)",
+            "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
         (
             "'strat w*'",
-            "no command 'strat' (did you mean start? !strat runs it in the system shell)",
+            "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
         (
             "ls -l",
-            "no command 'ls' (dust help lists the commands; !ls runs it in the system shell)",
+            "no command `ls` (dust help lists the commands; !ls runs it in the system shell)",
         ),
-        ("dmeo 3", "no command 'dmeo' (did you mean dust demo?)"),
-        ("dmeo", "no command 'dmeo' (did you mean dust demo?)"),
+        ("dmeo 3", "no command `dmeo` (did you mean dust demo?)"),
+        ("dmeo", "no command `dmeo` (did you mean dust demo?)"),
         ("''", "the line is empty (dust -h explains)"),
         ("'# x'", "the line is empty (dust -h explains)"),
         (
@@ -322,23 +322,23 @@ fn errors_name_what_was_meant() {
         ),
         (
             "-c show show",
-            "'show' after -c: give lines in one way only (dust -h explains)",
+            "`show` after -c: give lines in one way only (dust -h explains)",
         ),
         (
             "-c show -",
-            "'-' after -c: give lines in one way only (dust -h explains)",
+            "`-` after -c: give lines in one way only (dust -h explains)",
         ),
         (
             "-c show -c strat",
-            "no command 'strat' (did you mean start? !strat runs it in the system shell)",
+            "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
-        ("- show", "'show' after - (dust -h explains)"),
-        ("demo 0", "demo: '0' is not 1 to 1000 (dust -h explains)"),
+        ("- show", "`show` after - (dust -h explains)"),
+        ("demo 0", "demo: `0` is not 1 to 128 (dust -h explains)"),
         (
             "demo 99999999999",
-            "demo: '99999999999' is not 1 to 1000 (dust -h explains)",
+            "demo: `99999999999` is not 1 to 128 (dust -h explains)",
         ),
-        ("demo demo", "no command 'demo' (did you mean dust demo?)"),
+        ("demo demo", "no command `demo` (did you mean dust demo?)"),
         (
             "-f a.cnf demo",
             "demo makes its own cluster; it takes no -f (dust -h explains)",
@@ -349,7 +349,7 @@ fn errors_name_what_was_meant() {
         ),
         (
             "completions csh",
-            "no completions for 'csh' (dust -h explains)",
+            "no completions for `csh` (dust -h explains)",
         ),
         (
             "-c show completions bash",

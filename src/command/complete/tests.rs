@@ -41,6 +41,24 @@ fn texts(marked: &str) -> Vec<String> {
         .collect()
 }
 
+/// A candidate as the prompt writes it: in the quotes that are open, else with backslashes.
+fn written(text: &str, quote: Option<char>) -> String {
+    let odd = |c: char| match quote {
+        Some('"') => matches!(c, '"' | '\\' | '$' | '`'),
+        Some(_) => false,
+        None => matches!(c, ' ' | '\'' | '"' | '\\' | '#'),
+    };
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| odd(c).then_some('\\').into_iter().chain([c]))
+        .collect();
+    match quote {
+        Some('\'') => format!("'{}", text.replace('\'', r"'\''")),
+        Some(mark) => format!("{mark}{escaped}"),
+        None => escaped,
+    }
+}
+
 /// The line after taking the only candidate.
 fn taken(marked: &str) -> String {
     let (line, at) = cursor(marked);
@@ -52,7 +70,7 @@ fn taken(marked: &str) -> String {
     let head = line.get(..completion.start).unwrap();
     format!(
         "{head}{}{}",
-        completion.write(&only.text),
+        written(&only.text, completion.quote),
         line.get(at..).unwrap()
     )
 }
@@ -75,7 +93,7 @@ fn where_the_cursor_is() {
         // Commands of dust.
         ("load |", What::File, 5, ""),
         ("load a|", What::File, 5, "a"),
-        ("load 'my fi|", What::File, 6, "my fi"),
+        ("load 'my fi|", What::File, 5, "my fi"),
         ("load a b|", What::Nothing, 8, ""),
         ("load a # b|", What::Nothing, 10, ""),
         ("cd |", What::Dir, 3, ""),
@@ -109,7 +127,13 @@ fn where_the_cursor_is() {
         ("@w1,^ho|", What::File, 5, "ho"),
         ("@w1^wo|", What::Target, 4, "wo"),
         ("@w1^^ho|", What::File, 5, "ho"),
-        ("@'tags=owner:dev o|", value("tags"), 7, "owner:dev o"),
+        ("@'tags=owner:dev o|", value("tags"), 1, "owner:dev o"),
+        ("@tags='owner:dev o|", value("tags"), 6, "owner:dev o"),
+        ("@a,'b,wo|", What::Target, 3, "wo"),
+        ("@'^my ho|", What::File, 1, "my ho"),
+        ("stop \"a\"wo|", What::Target, 5, "awo"),
+        ("stop \"a,b\"wo|", What::Nothing, 12, ""),
+        ("stop \"a,\"wo|", What::Target, 9, "wo"),
         // Commands for nodes and for this machine.
         ("@w1 |", remote("w1"), 4, ""),
         ("@w1 ls /va|", remote("w1"), 7, "/va"),
@@ -151,8 +175,19 @@ fn what_may_stand_there() {
         ("@tags=|", vec!["owner:"]),
         (
             "@tags=owner:|",
-            vec!["owner:dev ops0", "owner:dev ops1", "owner:dev ops2"],
+            vec!["owner:dev?ops0", "owner:dev?ops1", "owner:dev?ops2"],
         ),
+        (
+            "@'tags=owner:dev o|",
+            vec![
+                "tags=owner:dev ops0",
+                "tags=owner:dev ops1",
+                "tags=owner:dev ops2",
+            ],
+        ),
+        ("@tag.|", vec!["tag.owner="]),
+        ("@tag.owner=|", vec!["dev?ops0", "dev?ops1", "dev?ops2"]),
+        ("@'worker0,m|", vec!["worker0,master"]),
         ("@%|", vec!["%failed", "%last", "%ok", "%pending", "%rc="]),
         ("@^|", vec![]),
         ("@w1 wo|", vec![]),
@@ -167,7 +202,7 @@ fn what_is_taken_is_written_so_that_it_is_read() {
         ("sto|", "stop"),
         ("stop ma|", "stop master"),
         ("@worker0,ma| ls", "@worker0,master ls"),
-        ("@tags=owner:dev\\ ops1|", r"@tags=owner:dev\ ops1"),
+        ("@tags=owner:dev?ops1|", "@tags=owner:dev?ops1"),
         ("@'tags=owner:dev ops1|", "@'tags=owner:dev ops1"),
         ("@tags='owner:dev ops1|", "@tags='owner:dev ops1"),
         ("@\"tags=owner:dev ops1|", "@\"tags=owner:dev ops1"),
@@ -190,7 +225,7 @@ fn only_what_is_to_be_typed_on_gets_no_blank() {
     };
     assert_eq!(more("@ima|"), [true]);
     assert_eq!(more("@tags=o|"), [true]);
-    assert_eq!(more("@tags=owner:dev\\ ops0|"), [false]);
+    assert_eq!(more("@tags=owner:dev?ops0|"), [false]);
     assert_eq!(more("@%r|"), [true]);
     assert_eq!(more("@ma|"), [false]);
 }
@@ -226,8 +261,9 @@ proptest! {
         let completion = context(&line, at);
         prop_assert!(completion.start <= at.min(line.len()));
         prop_assert!(line.is_char_boundary(completion.start));
+        let typed = format!("{}{}", completion.head, completion.prefix);
         for candidate in candidates(&completion, &nodes()) {
-            prop_assert!(candidate.text.starts_with(&completion.prefix));
+            prop_assert!(candidate.text.starts_with(&typed));
         }
     }
 
@@ -239,8 +275,9 @@ proptest! {
         if completion.what == What::File {
             let head = line.get(..completion.start).unwrap();
             let close = completion.quote.map(String::from).unwrap_or_default();
-            let whole = format!("{head}{}{close}", completion.write(&name));
-            let words = words::split(&whole).unwrap();
+            let text = format!("{}{name}", completion.head);
+            let whole = format!("{head}{}{close}", written(&text, completion.quote));
+            let words = super::super::words::split(&whole).unwrap();
             prop_assert_eq!(words, ["load".to_owned(), name]);
         }
     }

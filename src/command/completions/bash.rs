@@ -4,7 +4,8 @@ use super::super::COMMANDS;
 use super::super::options::{self, FLAGS};
 use super::super::settings::{self, SETTINGS};
 use super::super::table::{Flag, Kind, Need, Spec};
-use super::{quoted, topics};
+use super::super::topics;
+use super::quoted;
 
 pub(super) fn script() -> String {
     let values = FLAGS
@@ -52,7 +53,7 @@ pub(super) fn script() -> String {
             &settings::names().collect::<Vec<_>>().join(" "),
         )
         .replace("@CHOICES@", settings.trim_end())
-        .replace("@TOPICS@", &topics().join(" "))
+        .replace("@TOPICS@", &topics::names().collect::<Vec<_>>().join(" "))
         .replace("@FIRST@", &first.join(" "))
         .replace("@FLAGS@", &flags.join(" "))
 }

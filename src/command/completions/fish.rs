@@ -4,7 +4,8 @@ use super::super::COMMANDS;
 use super::super::options::{self, FLAGS, Sub};
 use super::super::settings::SETTINGS;
 use super::super::table::{Arg, Flag, Kind, Need, Spec};
-use super::{label, topics};
+use super::super::topics;
+use super::label;
 
 pub(super) fn script() -> String {
     let valued = FLAGS.iter().filter(|program| program.flag.value.is_some());
@@ -40,10 +41,9 @@ fn command(spec: &Spec) -> String {
     let names: Vec<&str> = spec.names().collect();
     let condition = format!("__dust_in {}", list(&names));
     let mut out: String = spec.flags.iter().map(|own| flag(&condition, own)).collect();
-    out += &format!(
-        "complete -c dust -n {} -s h -l help -d 'Explain the command'\n",
-        quoted(&condition)
-    );
+    out += "complete -c dust -n ";
+    out += &quoted(&condition);
+    out += " -s h -l help -d 'Explain the command'\n";
     out + &args(&names, spec.args)
 }
 
@@ -79,7 +79,13 @@ fn args(names: &[&str], args: &[Arg]) -> String {
                     line(&condition, &format!("-a {}", quoted(&words.join(" "))))
                 })
                 .collect(),
-            Kind::Topic => line(&condition, &format!("-a {}", quoted(&topics().join(" ")))),
+            Kind::Topic => line(
+                &condition,
+                &format!(
+                    "-a {}",
+                    quoted(&topics::names().collect::<Vec<_>>().join(" "))
+                ),
+            ),
             Kind::OneOf(words) => line(&condition, &format!("-a {}", quoted(&words.join(" ")))),
             Kind::Number | Kind::Line => String::new(),
         };

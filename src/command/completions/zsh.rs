@@ -4,7 +4,8 @@ use super::super::COMMANDS;
 use super::super::options::{self, FLAGS, Sub, Subcommand};
 use super::super::settings::SETTINGS;
 use super::super::table::{Arg, Flag, Kind, Need, Spec};
-use super::{label, quoted, topics};
+use super::super::topics;
+use super::{label, quoted};
 
 pub(super) fn script() -> String {
     let flags: String = FLAGS
@@ -41,7 +42,7 @@ pub(super) fn script() -> String {
         .replace("@SUBS@", subs.trim_end())
         .replace("@SETTINGS@", settings.trim_end())
         .replace("@CHOICES@", choices.trim_end())
-        .replace("@TOPICS@", &topics().join(" "))
+        .replace("@TOPICS@", &topics::names().collect::<Vec<_>>().join(" "))
         .replace("@CASES@", format!("{cases}{own}").trim_end())
 }
 

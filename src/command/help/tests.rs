@@ -49,11 +49,7 @@ fn the_overview_fits_a_screen_and_has_every_command() {
         }
     }
     for form in FORMS {
-        assert!(
-            form.usage.iter().all(|usage| text.contains(usage)),
-            "{}",
-            form.sign
-        );
+        assert!(text.contains(form.usage), "{}", form.sign);
     }
     assert!(text.lines().count() <= 40, "{}", text.lines().count());
 }
@@ -97,18 +93,18 @@ fn the_program_explains_itself() {
         assert!(text.contains(&flag.usage()), "{}", flag.usage());
     }
     assert!(text.contains("dust [OPTIONS] demo [N]"));
-    assert!(text.contains("dust [OPTIONS] completions bash|zsh|fish"));
+    assert!(text.contains("  dust completions bash|zsh|fish"));
     assert!(!text.contains("__"));
 }
 
 #[test]
 fn terms_that_are_too_long_have_their_meaning_below() {
     let short = ("a".to_owned(), "b ".repeat(50));
-    let long = ("x".repeat(40), "y".to_owned());
+    let long = ("x".repeat(41), "y".to_owned());
     let text = rows(&[short, long]);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("  a  b b"));
     assert!(lines[1].starts_with("     b b"));
-    assert_eq!(lines[2], format!("  {}", "x".repeat(40)));
+    assert_eq!(lines[2], format!("  {}", "x".repeat(41)));
     assert_eq!(lines[3], "     y");
 }

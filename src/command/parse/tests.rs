@@ -290,7 +290,7 @@ fn lines_for_this_machine() {
 fn errors_say_what_is_wrong_and_how_it_goes() {
     for (line, message) in [
         ("load", "load: FILE is missing (usage: load FILE)"),
-        ("load a b", "load: too many words: 'b' (usage: load FILE)"),
+        ("load a b", "load: too many words: `b` (usage: load FILE)"),
         (
             "load 'a",
             "load: the ' in column 6 is never closed (usage: load FILE)",
@@ -320,26 +320,26 @@ fn errors_say_what_is_wrong_and_how_it_goes() {
             "start --no-wait=1",
             "start: unexpected argument for option '--no-wait': \"1\" (usage: start [--no-wait] [TARGET])",
         ),
-        ("diff w1", "diff: too many words: 'w1' (usage: diff)"),
+        ("diff w1", "diff: too many words: `w1` (usage: diff)"),
         (
             "history x",
-            "history: 'x' is not a number (usage: history [N])",
+            "history: `x` is not a number (usage: history [N])",
         ),
         ("history -5", "history: no option -5 (usage: history [N])"),
-        ("set fodl on", "no setting 'fodl' (did you mean fold?)"),
-        ("set fold maybe", "fold: 'maybe' is not on or off"),
+        ("set fodl on", "no setting `fodl` (did you mean fold?)"),
+        ("set fold maybe", "fold: `maybe` is not on or off"),
         (
             "set fold on off",
-            "set: too many words: 'off' (usage: set [NAME [VALUE]])",
+            "set: too many words: `off` (usage: set [NAME [VALUE]])",
         ),
         (
             "show -v a b",
-            "show: too many words: 'b' (usage: show [-v]... [TARGET])",
+            "show: too many words: `b` (usage: show [-v]... [TARGET|WORD])",
         ),
-        ("help strat", "no help on 'strat' (did you mean start?)"),
+        ("help strat", "no help on `strat` (did you mean start?)"),
         (
             "help zzzzz",
-            "no help on 'zzzzz' (help alone lists what there is)",
+            "no help on `zzzzz` (help alone lists what there is)",
         ),
         ("!", "nothing after the ! (usage: !COMMAND)"),
         ("@'tags=a b", "the ' in column 2 is never closed"),
@@ -357,11 +357,11 @@ fn a_script_runs_nothing_by_mistake() {
     for (line, message) in [
         (
             "strat",
-            "no command 'strat' (did you mean start? !strat runs it in the system shell)",
+            "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
         (
             "ls -l",
-            "no command 'ls' (dust help lists the commands; !ls runs it in the system shell)",
+            "no command `ls` (dust help lists the commands; !ls runs it in the system shell)",
         ),
     ] {
         assert_eq!(scripted(line).unwrap_err().to_string(), message);
