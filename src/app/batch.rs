@@ -91,11 +91,15 @@ impl App {
     pub(super) fn batch_advance(&mut self, now: Instant) {
         loop {
             let free = self.is_free();
-            let Mode::Batch(batch) = &mut self.mode else { return };
+            let Mode::Batch(batch) = &mut self.mode else {
+                return;
+            };
             if batch.over {
                 return;
             }
-            if batch.interrupted.is_some_and(|at| at <= now) || (batch.interrupted.is_some() && free) {
+            if batch.interrupted.is_some_and(|at| at <= now)
+                || (batch.interrupted.is_some() && free)
+            {
                 self.finish(130);
                 return;
             }
@@ -165,15 +169,21 @@ impl App {
 
     /// Standard input: lines of the script, answers to questions, or input for what runs.
     pub(super) fn batch_input(&mut self, now: Instant, bytes: &[u8]) {
-        let Mode::Batch(batch) = &mut self.mode else { return };
+        let Mode::Batch(batch) = &mut self.mode else {
+            return;
+        };
         batch.partial.extend_from_slice(bytes);
         if batch.script {
             return;
         }
         loop {
             let asks = self.questions.current().is_some();
-            let Mode::Batch(batch) = &mut self.mode else { return };
-            let Some(end) = memchr::memchr(b'\n', &batch.partial) else { return };
+            let Mode::Batch(batch) = &mut self.mode else {
+                return;
+            };
+            let Some(end) = memchr::memchr(b'\n', &batch.partial) else {
+                return;
+            };
             let mut line: Vec<u8> = batch.partial.drain(..=end).collect();
             line.pop();
             let text = Zeroizing::new(String::from_utf8_lossy(&line).into_owned());
@@ -190,7 +200,9 @@ impl App {
     }
 
     pub(super) fn batch_input_end(&mut self, now: Instant) {
-        let Mode::Batch(batch) = &mut self.mode else { return };
+        let Mode::Batch(batch) = &mut self.mode else {
+            return;
+        };
         if batch.script {
             batch.ended = true;
         } else {
@@ -203,14 +215,17 @@ impl App {
 
     /// Asks on the terminal, where that does the editing.
     pub(super) fn batch_question(&mut self, current: Option<(String, bool)>) {
-        let Mode::Batch(batch) = &mut self.mode else { return };
+        let Mode::Batch(batch) = &mut self.mode else {
+            return;
+        };
         let asked = std::mem::replace(&mut batch.asking, current.is_some());
         match current {
             Some((text, echo)) => {
                 if self.setup.terminal {
                     self.printer.close(&mut self.out);
                 }
-                self.err.extend_from_slice(crate::output::clean(text.as_bytes()).as_bytes());
+                self.err
+                    .extend_from_slice(crate::output::clean(text.as_bytes()).as_bytes());
                 self.effects.push_back(Effect::Echo(echo));
             },
             None if asked => {

@@ -33,15 +33,23 @@ impl App {
         candidates.truncate(CANDIDATES_MAX);
         // A quote that is open belongs to the word that is replaced.
         let start = found.start;
-        Completion { start, quoting, candidates }
+        Completion {
+            start,
+            quoting,
+            candidates,
+        }
     }
 
     fn programs(&self, prefix: &str) -> Vec<Candidate> {
         if prefix.is_empty() {
             return Vec::new();
         }
-        let mut names: Vec<String> =
-            self.host.programs().into_iter().filter(|name| name.starts_with(prefix)).collect();
+        let mut names: Vec<String> = self
+            .host
+            .programs()
+            .into_iter()
+            .filter(|name| name.starts_with(prefix))
+            .collect();
         names.sort();
         names.dedup();
         names.into_iter().map(Candidate::word).collect()
@@ -64,8 +72,14 @@ impl App {
             .into_iter()
             .map(|(name, is_folder)| {
                 let suffix = if is_folder { '/' } else { ' ' };
-                let shown = if is_folder { format!("{name}/") } else { name.clone() };
-                Candidate::word(format!("{folder}{name}")).suffix(Some(suffix)).display(shown)
+                let shown = if is_folder {
+                    format!("{name}/")
+                } else {
+                    name.clone()
+                };
+                Candidate::word(format!("{folder}{name}"))
+                    .suffix(Some(suffix))
+                    .display(shown)
             })
             .collect()
     }

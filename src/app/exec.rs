@@ -11,6 +11,7 @@ use crate::target::fold;
 use crate::ui::style::{Palette, Role};
 use crate::ui::table::Table;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -115,7 +116,8 @@ impl App {
     /// A first word that is no command of dust: the system shell may know it.
     pub(super) fn unknown(&mut self, word: &str, line: String) -> Result<()> {
         let near = crate::command::nearest_command(word);
-        if near.is_some() && !word.contains('/') && !self.host.programs().iter().any(|p| p == word) {
+        if near.is_some() && !word.contains('/') && !self.host.programs().iter().any(|p| p == word)
+        {
             return Err(parse::no_command(word));
         }
         self.local(line);
@@ -132,13 +134,17 @@ impl App {
         }
     }
 
-    fn cd(&mut self, dir: Option<PathBuf>) -> Result<()> {
+    fn cd(&self, dir: Option<PathBuf>) -> Result<()> {
         let path = match dir {
             Some(dir) => self.full_path(&dir),
             None => self.host.home().unwrap_or_else(|| PathBuf::from("/")),
         };
         self.host.change_dir(&path).map_err(|error| {
-            Error::usage(format!("cannot go to {}: {}", path.display(), super::nodes::reason(&error)))
+            Error::usage(format!(
+                "cannot go to {}: {}",
+                path.display(),
+                super::nodes::reason(&error)
+            ))
         })
     }
 
@@ -155,11 +161,14 @@ impl App {
     }
 
     fn show_history(&mut self, count: Option<usize>) {
-        let Mode::Prompt(prompt) = &self.mode else { return };
+        let Mode::Prompt(prompt) = &self.mode else {
+            return;
+        };
         let skip = count.map_or(0, |count| prompt.history.len().saturating_sub(count));
         let mut text = String::new();
         for (id, entry) in prompt.history.iter().skip(skip) {
-            text.push_str(&format!("{:5}  {}\n", id.0, crate::output::clean(entry.as_bytes())));
+            let entry = crate::output::clean(entry.as_bytes());
+            let _ = writeln!(text, "{:5}  {entry}", id.0);
         }
         self.answer(&text);
     }
@@ -176,7 +185,7 @@ impl App {
     fn use_target(&mut self, target: &str) -> Result<()> {
         let all = self.inventory.all();
         let before = self.inventory.working().to_vec();
-        self.inventory.set_working(all.clone());
+        self.inventory.set_working(all);
         if target == "*" {
             return Ok(());
         }
@@ -240,10 +249,15 @@ impl App {
         let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut fixed = Vec::new();
         for id in ids {
-            let Some(node) = self.inventory.get(*id) else { continue };
+            let Some(node) = self.inventory.get(*id) else {
+                continue;
+            };
             match self.inventory.entry(*id).map(|entry| entry.provider) {
                 Some(Provider::Local) => {
-                    clusters.entry(node.cluster.clone()).or_default().push(node.name.clone());
+                    clusters
+                        .entry(node.cluster.clone())
+                        .or_default()
+                        .push(node.name.clone());
                 },
                 _ => fixed.push(*id),
             }
@@ -258,8 +272,11 @@ impl App {
 
     fn start_nodes(&mut self, now: Instant, target: Option<&str>, wait: bool) -> Result<()> {
         let targets = self.resolve(target.unwrap_or("*"))?;
-        let (running, rest): (Vec<NodeId>, Vec<NodeId>) =
-            targets.ids().iter().copied().partition(|id| self.state(*id) == NodeState::Running);
+        let (running, rest): (Vec<NodeId>, Vec<NodeId>) = targets
+            .ids()
+            .iter()
+            .copied()
+            .partition(|id| self.state(*id) == NodeState::Running);
         if !running.is_empty() {
             let names = self.folded(&running);
             self.notice(&format!("running already: {names}"));
@@ -275,7 +292,9 @@ impl App {
     }
 
     fn state(&self, id: NodeId) -> NodeState {
-        self.inventory.get(id).map_or(NodeState::Absent, |node| node.state)
+        self.inventory
+            .get(id)
+            .map_or(NodeState::Absent, |node| node.state)
     }
 
     /// `stop` and `terminate`: ask first.
@@ -291,19 +310,36 @@ impl App {
                 _ => self.state(*id) != NodeState::Absent,
             })
             .collect();
-        let verb = if op == ProviderOp::Stop { "stop" } else { "terminate" };
+        let verb = if op == ProviderOp::Stop {
+            "stop"
+        } else {
+            "terminate"
+        };
         if ids.is_empty() {
-            self.notice(&format!("nothing to {verb}: {}", self.folded(targets.ids())));
+            self.notice(&format!(
+                "nothing to {verb}: {}",
+                self.folded(targets.ids())
+            ));
             return Ok(());
         }
         // All of a cluster is gone for good: that wants more than a y.
         let whole = self.inventory.clusters().iter().find(|cluster| {
-            let of_it = |id: &NodeId| self.inventory.get(*id).is_some_and(|n| n.cluster == cluster.name);
-            let all = self.inventory.nodes().iter().filter(|node| node.cluster == cluster.name);
+            let of_it = |id: &NodeId| {
+                self.inventory
+                    .get(*id)
+                    .is_some_and(|n| n.cluster == cluster.name)
+            };
+            let all = self
+                .inventory
+                .nodes()
+                .iter()
+                .filter(|node| node.cluster == cluster.name);
             let all = all.filter(|node| node.state != NodeState::Absent).count();
             all > 1 && ids.iter().filter(|id| of_it(id)).count() == all
         });
-        let word = whole.filter(|_| op == ProviderOp::Terminate).map(|cluster| cluster.name.clone());
+        let word = whole
+            .filter(|_| op == ProviderOp::Terminate)
+            .map(|cluster| cluster.name.clone());
         let names = self.folded(&ids);
         if yes || self.setup.yes {
             self.end_now(now, op, &ids);
@@ -313,9 +349,9 @@ impl App {
         } else {
             let count = ids.len();
             let question = match &word {
-                Some(name) => format!(
-                    "{verb} all of {name}: {names} ({count})? Type the cluster's name: "
-                ),
+                Some(name) => {
+                    format!("{verb} all of {name}: {names} ({count})? Type the cluster's name: ")
+                },
                 None => format!("{verb} {names} ({count})? [y/N] "),
             };
             self.confirm = Some(Confirm { op, ids, word });
@@ -326,7 +362,9 @@ impl App {
 
     /// The person's word on what waits for it.
     pub(super) fn confirmed(&mut self, now: Instant, word: Option<&str>) {
-        let Some(confirm) = self.confirm.take() else { return };
+        let Some(confirm) = self.confirm.take() else {
+            return;
+        };
         let word = word.unwrap_or_default().trim();
         let yes = match &confirm.word {
             Some(name) => word == name,
@@ -340,7 +378,11 @@ impl App {
     }
 
     fn end_now(&mut self, now: Instant, op: ProviderOp, ids: &[NodeId]) {
-        let why = if op == ProviderOp::Stop { "stopped by you" } else { "terminated by you" };
+        let why = if op == ProviderOp::Stop {
+            "stopped by you"
+        } else {
+            "terminated by you"
+        };
         for id in ids {
             self.drop_node(now, *id, why);
         }
@@ -352,20 +394,37 @@ impl App {
     }
 
     /// Asks a provider.
-    pub(super) fn provide(&mut self, op: ProviderOp, cluster: String, names: Vec<String>, then: Then) {
+    pub(super) fn provide(
+        &mut self,
+        op: ProviderOp,
+        cluster: String,
+        names: Vec<String>,
+        then: Then,
+    ) {
         self.next_request += 1;
         let id = self.next_request;
-        let request = Request { op, names: names.clone(), then, waiting: Vec::new() };
+        let request = Request {
+            op,
+            names: names.clone(),
+            then,
+            waiting: Vec::new(),
+        };
         self.requests.insert(id, request);
-        self.effects.push_back(Effect::Provider(id, op, cluster, names));
+        self.effects
+            .push_back(Effect::Provider(id, op, cluster, names));
     }
 
     /// A line that has to wait until a provider has told what there is. True if it waits.
-    pub(super) fn wait_for_provider(&mut self, target: Option<&str>, command: Option<&str>) -> bool {
-        let asks = |request: &&mut Request| {
-            matches!(request.op, ProviderOp::List | ProviderOp::Start)
+    pub(super) fn wait_for_provider(
+        &mut self,
+        target: Option<&str>,
+        command: Option<&str>,
+    ) -> bool {
+        let asks =
+            |request: &&mut Request| matches!(request.op, ProviderOp::List | ProviderOp::Start);
+        let Some(request) = self.requests.values_mut().find(asks) else {
+            return false;
         };
-        let Some(request) = self.requests.values_mut().find(asks) else { return false };
         request.waiting.push(Waiting {
             target: target.map(str::to_owned),
             command: command.map(str::to_owned),
@@ -375,9 +434,13 @@ impl App {
 
     /// A provider has answered.
     pub(super) fn provided(&mut self, now: Instant, provided: Provided) {
-        let Some(request) = self.requests.remove(&provided.request) else { return };
+        let Some(request) = self.requests.remove(&provided.request) else {
+            return;
+        };
         for told in &provided.nodes {
-            let Some(id) = self.inventory.find(&provided.cluster, &told.name) else { continue };
+            let Some(id) = self.inventory.find(&provided.cluster, &told.name) else {
+                continue;
+            };
             self.inventory.update(id, |node, entry| {
                 node.state = told.state;
                 entry.addr = told.addr;
@@ -391,7 +454,11 @@ impl App {
             });
         }
         for (name, why) in &provided.failures {
-            let text = if name.is_empty() { why.clone() } else { format!("[{name}] {why}") };
+            let text = if name.is_empty() {
+                why.clone()
+            } else {
+                format!("[{name}] {why}")
+            };
             self.error(&Error::new(Kind::Failed, text));
         }
         let done: Vec<NodeId> = request
@@ -436,8 +503,7 @@ impl App {
         }
         let mut text = String::new();
         for (what, ids) in by_state {
-            let line = format!("{what}: {} ({})\n", self.folded(&ids), ids.len());
-            text.push_str(&line);
+            let _ = writeln!(text, "{what}: {} ({})", self.folded(&ids), ids.len());
         }
         self.answer(&text);
         Ok(())
@@ -460,7 +526,10 @@ impl App {
                 },
             },
         };
-        let nodes: Vec<&Node> = ids.iter().filter_map(|id| self.inventory.get(*id)).collect();
+        let nodes: Vec<&Node> = ids
+            .iter()
+            .filter_map(|id| self.inventory.get(*id))
+            .collect();
         let text = if self.setup.json {
             nodes.iter().map(|node| self.json_of(node)).collect()
         } else if verbose >= 2 {
@@ -513,10 +582,16 @@ impl App {
                     attr("username"),
                 ]);
             }
-            let title = format!("{cluster} ({})", nodes.iter().filter(|n| n.cluster == cluster).count());
+            let title = format!(
+                "{cluster} ({})",
+                nodes.iter().filter(|n| n.cluster == cluster).count()
+            );
             text.push_str(&palette.paint(Role::Strong, &title));
             text.push('\n');
-            let width = self.setup.terminal.then(|| usize::from(self.setup.size.cols));
+            let width = self
+                .setup
+                .terminal
+                .then(|| usize::from(self.setup.size.cols));
             for line in table.render(width, palette) {
                 text.push_str(&line);
                 text.push('\n');
@@ -527,7 +602,9 @@ impl App {
 
     /// What a node's connection does, in a word or two.
     fn connection(&self, id: NodeId) -> &'static str {
-        let Some(run) = self.fleet.get(id) else { return "" };
+        let Some(run) = self.fleet.get(id) else {
+            return "";
+        };
         match run.shell.as_ref().map(crate::session::shell::Shell::state) {
             Some(State::Starting) => "starting",
             Some(State::Idle) => "ready",
@@ -542,7 +619,11 @@ impl App {
     fn details(&self, node: &Node) -> String {
         let mut text = format!("{}\n", node.name);
         let mut put = |key: &str, value: &str| {
-            text.push_str(&format!("  {key:<14} {}\n", crate::output::clean(value.as_bytes())));
+            let _ = writeln!(
+                text,
+                "  {key:<14} {}",
+                crate::output::clean(value.as_bytes())
+            );
         };
         put("cluster", &node.cluster);
         put("index", &node.index.to_string());

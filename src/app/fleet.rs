@@ -6,6 +6,7 @@ use crate::output::LineAssembler;
 use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
 use crate::session::shell::{Nonce, Piece, Shell, State, bootstrap};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// Logins under way at one address at a time: sshd's MaxStartups drops more than ten.
@@ -71,7 +72,9 @@ impl Run {
 
     /// The shell is at its prompt, or runs a command.
     pub(super) fn is_ready(&self) -> bool {
-        self.shell.as_ref().is_some_and(|shell| shell.state() != State::Starting)
+        self.shell
+            .as_ref()
+            .is_some_and(|shell| shell.state() != State::Starting)
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -118,8 +121,14 @@ impl Fleet {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let one = |run: &Run| {
             // A pause that is over waits for a turn, not for the clock.
-            let life = run.life.next_deadline().filter(|_| !(run.wanted && run.life.is_pausing()));
-            [life, run.quiet_at, run.mark_by, run.alive_at].into_iter().flatten().min()
+            let life = run
+                .life
+                .next_deadline()
+                .filter(|_| !(run.wanted && run.life.is_pausing()));
+            [life, run.quiet_at, run.mark_by, run.alive_at]
+                .into_iter()
+                .flatten()
+                .min()
         };
         self.runs.values().filter_map(one).min()
     }
@@ -153,7 +162,9 @@ impl App {
             if run.life.is_connecting() {
                 under_way += 1;
                 let route = run.life.route();
-                *by_address.entry((route.host.clone(), route.port)).or_default() += 1;
+                *by_address
+                    .entry((route.host.clone(), route.port))
+                    .or_default() += 1;
             }
         }
         let mut kept = VecDeque::new();
@@ -163,9 +174,13 @@ impl App {
                 kept.push_back(id);
                 break;
             }
-            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
             let route = run.life.route();
-            let here = by_address.entry((route.host.clone(), route.port)).or_default();
+            let here = by_address
+                .entry((route.host.clone(), route.port))
+                .or_default();
             if *here >= PER_ADDRESS {
                 kept.push_back(id);
                 continue;
@@ -186,7 +201,10 @@ impl App {
     /// All files that may be open are: an idle connection yields to a node that waits.
     fn make_room(&mut self, now: Instant) {
         let idle = self.fleet.runs.iter().find(|(_, run)| {
-            let idle = run.shell.as_ref().is_some_and(|shell| shell.state() == State::Idle);
+            let idle = run
+                .shell
+                .as_ref()
+                .is_some_and(|shell| shell.state() == State::Idle);
             idle && !run.is_busy()
         });
         if let Some(id) = idle.map(|(id, _)| *id) {
@@ -198,7 +216,9 @@ impl App {
     fn begin(&mut self, now: Instant, id: NodeId) {
         self.fleet.attempts += 1;
         let attempt = self.fleet.attempts;
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         run.attempt = attempt;
         run.why_down = None;
         let mut wishes = Vec::new();
@@ -214,7 +234,9 @@ impl App {
 
     /// News of a connection.
     pub(super) fn link(&mut self, now: Instant, id: NodeId, attempt: u64, event: LifeEvent) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         if attempt != 0 && attempt != run.attempt {
             return;
         }
@@ -234,20 +256,28 @@ impl App {
 
     fn grant(&mut self, now: Instant, id: NodeId, wishes: Vec<Wish>) {
         for wish in wishes {
-            let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                return;
+            };
             let attempt = run.attempt;
             let route = run.life.route();
             match wish {
                 Wish::Resolve => {
                     let (host, port) = (route.host.clone(), route.port);
-                    self.effects.push_back(Effect::Resolve(id, attempt, host, port));
+                    self.effects
+                        .push_back(Effect::Resolve(id, attempt, host, port));
                 },
                 Wish::Dial(address) => self.effects.push_back(Effect::Dial(id, attempt, address)),
                 Wish::Proxy(command) => self.effects.push_back(Effect::Proxy(id, attempt, command)),
                 Wish::Handshake => {
                     let (user, alias) = (route.user.clone(), route.alias.clone());
                     let algorithms = self.known_hosts.algorithms_for(&alias, route.port);
-                    self.effects.push_back(Effect::Handshake { node: id, user, alias, algorithms });
+                    self.effects.push_back(Effect::Handshake {
+                        node: id,
+                        user,
+                        alias,
+                        algorithms,
+                    });
                 },
                 Wish::Remember => {
                     let port = route.port;
@@ -255,7 +285,8 @@ impl App {
                 },
                 Wish::Load(path) => self.load_key(now, id, attempt, path),
                 Wish::Login(Method::Interactive) => {
-                    self.effects.push_back(Effect::Login(id, attempt, Method::Interactive));
+                    self.effects
+                        .push_back(Effect::Login(id, attempt, Method::Interactive));
                 },
                 Wish::Login(method) => self.effects.push_back(Effect::Login(id, attempt, method)),
                 Wish::Answer(answers) => self.effects.push_back(Effect::Answer(id, answers)),
@@ -280,7 +311,8 @@ impl App {
         let event = match self.keys.get_mut(&path) {
             None => {
                 self.keys.insert(path.clone(), KeyState::Loading(vec![id]));
-                self.effects.push_back(Effect::LoadKey(id, attempt, path, None));
+                self.effects
+                    .push_back(Effect::LoadKey(id, attempt, path, None));
                 return;
             },
             Some(KeyState::Loading(waiting) | KeyState::Locked(waiting)) => {
@@ -295,7 +327,12 @@ impl App {
     }
 
     /// A key that was being read is ready, is not there, or is of no use.
-    pub fn key_loaded(&mut self, now: Instant, path: &std::path::Path, result: Result<bool, String>) {
+    pub fn key_loaded(
+        &mut self,
+        now: Instant,
+        path: &std::path::Path,
+        result: Result<bool, String>,
+    ) {
         let state = match &result {
             Ok(true) => KeyState::Ready,
             Ok(false) => KeyState::Missing,
@@ -315,10 +352,13 @@ impl App {
         let vars = self.shell_vars(id);
         let size = self.node_size(id);
         let term = self.setup.term.clone();
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let command = bootstrap(&nonce, &vars);
         run.shell = Some(Shell::new(nonce));
-        self.effects.push_back(Effect::Open(id, term, size, command));
+        self.effects
+            .push_back(Effect::Open(id, term, size, command));
     }
 
     fn shell_open(&mut self, now: Instant, id: NodeId) {
@@ -332,9 +372,13 @@ impl App {
 
     /// Bytes from a node's shell: marks are acted upon, the rest is output.
     pub(super) fn data(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         run.alive_at = Some(now + KEEPALIVE);
-        let Some(mut shell) = run.shell.take() else { return };
+        let Some(mut shell) = run.shell.take() else {
+            return;
+        };
         let unsent = shell.unsent().len();
         shell.receive(bytes, &mut |piece| match piece {
             Piece::Output(bytes) => self.node_output(now, id, bytes),
@@ -359,7 +403,9 @@ impl App {
 
     /// The node's shell is at its prompt: the next command that waits goes to it.
     pub(super) fn next_command(&mut self, now: Instant, id: NodeId) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let Some(shell) = &mut run.shell else { return };
         let can = match shell.state() {
             State::Idle => run.current.is_none(),
@@ -369,10 +415,16 @@ impl App {
         if !can {
             return;
         }
-        let Some(queued) = run.queue.pop_front() else { return };
+        let Some(queued) = run.queue.pop_front() else {
+            return;
+        };
         let marked = shell.state() == State::Idle;
         shell.command(&queued.text);
-        run.current = Some(Current { job: queued.job, since: now, interrupted: false });
+        run.current = Some(Current {
+            job: queued.job,
+            since: now,
+            interrupted: false,
+        });
         self.effects.push_back(Effect::Flush(id));
         if !marked {
             self.command_ended(now, id, Outcome::Exit(0));
@@ -382,9 +434,17 @@ impl App {
 
     /// The shell's channel has ended; the connection may be there still.
     pub(super) fn shell_closed(&mut self, now: Instant, id: NodeId, status: Option<i32>) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
-        let starting = run.shell.as_ref().is_some_and(|shell| shell.state() == State::Starting);
-        let said = run.shell.as_ref().map(|shell| last_line(shell.start_up_output()));
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
+        let starting = run
+            .shell
+            .as_ref()
+            .is_some_and(|shell| shell.state() == State::Starting);
+        let said = run
+            .shell
+            .as_ref()
+            .map(|shell| last_line(shell.start_up_output()));
         if let Some(mut shell) = run.shell.take() {
             shell.finish(&mut |piece| {
                 if let Piece::Output(bytes) = piece {
@@ -392,16 +452,18 @@ impl App {
                 }
             });
         }
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         run.mark_by = None;
         run.life.channel_closed();
         if starting {
             let mut why = "its login shell ended at once".to_owned();
             if let Some(status) = status {
-                why.push_str(&format!(" (exit {status})"));
+                let _ = write!(why, " (exit {status})");
             }
             if let Some(said) = said.filter(|said| !said.is_empty()) {
-                why.push_str(&format!(": {said}"));
+                let _ = write!(why, ": {said}");
             }
             self.hang_up(now, id);
             self.went_down(now, id, &why);
@@ -418,9 +480,13 @@ impl App {
         } else {
             let name = self.name(id);
             let how = crate::output::status::outcome(&outcome);
-            self.notice(&format!("[{name}] its shell ended ({how}); the next use opens another"));
+            self.notice(&format!(
+                "[{name}] its shell ended ({how}); the next use opens another"
+            ));
         }
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let waits = !run.queue.is_empty();
         if waits {
             run.wanted = true;
@@ -430,7 +496,9 @@ impl App {
 
     /// The connection of a node that was up is gone.
     pub(super) fn lost(&mut self, now: Instant, id: NodeId, why: &str) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         if let Some(mut shell) = run.shell.take() {
             shell.finish(&mut |piece| {
                 if let Piece::Output(bytes) = piece {
@@ -444,7 +512,9 @@ impl App {
 
     /// Closes a node's connection without a word.
     pub(super) fn hang_up(&mut self, now: Instant, id: NodeId) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let mut wishes = Vec::new();
         run.life.hang_up(&mut wishes);
         run.shell = None;
@@ -457,7 +527,9 @@ impl App {
 
     /// A node cannot be reached, or is lost: its commands end, each with the reason.
     fn went_down(&mut self, now: Instant, id: NodeId, why: &str) {
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         run.shell = None;
         run.mark_by = None;
         run.alive_at = None;
@@ -481,7 +553,9 @@ impl App {
 
     pub(super) fn fleet_tick(&mut self, now: Instant) {
         for id in self.fleet.ids() {
-            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
             if run.life.next_deadline().is_some_and(|at| at <= now) {
                 let turn = run.life.is_pausing() && !run.life.is_overdue(now);
                 if turn {
@@ -497,16 +571,22 @@ impl App {
                     self.grant(now, id, wishes);
                 }
             }
-            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
             if run.quiet_at.is_some_and(|at| at <= now) {
                 run.quiet_at = None;
                 self.node_quiet(id);
             }
-            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
             if run.mark_by.is_some_and(|at| at <= now) {
                 self.no_mark(now, id);
             }
-            let Some(run) = self.fleet.runs.get_mut(&id) else { continue };
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
             if run.alive_at.is_some_and(|at| at <= now) {
                 run.alive_at = Some(now + KEEPALIVE);
                 self.effects.push_back(Effect::Keepalive(id));
@@ -519,15 +599,23 @@ impl App {
         let name = self.name(id);
         let batch = !self.is_prompt();
         let limit = self.settings.timeout;
-        let Some(run) = self.fleet.runs.get_mut(&id) else { return };
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let Some(shell) = &mut run.shell else { return };
         let said = last_line(shell.start_up_output());
-        let said = if said.is_empty() { String::new() } else { format!("; it says: {said}") };
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!("; it says: {said}")
+        };
         if batch && run.why_down.is_none() {
             // Nobody is there to look: wait as long as a connection may take, then give up.
             run.why_down = Some(String::new());
             run.mark_by = Some(now + limit.max(MARK_WAIT));
-            self.notice(&format!("[{name}] its shell has not shown a prompt yet{said}"));
+            self.notice(&format!(
+                "[{name}] its shell has not shown a prompt yet{said}"
+            ));
         } else if batch {
             let why = format!("its shell shows no prompt that dust can drive{said}");
             self.hang_up(now, id);
@@ -548,6 +636,10 @@ impl App {
 /// The last line that says something, for a message.
 fn last_line(text: &[u8]) -> String {
     let text = crate::output::clean(text);
-    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty())
+        .unwrap_or_default();
     line.chars().take(200).collect()
 }

@@ -60,7 +60,10 @@ impl Inventory {
     }
 
     pub(super) fn find(&self, cluster: &str, name: &str) -> Option<NodeId> {
-        let node = self.nodes.iter().find(|node| node.cluster == cluster && node.name == name)?;
+        let node = self
+            .nodes
+            .iter()
+            .find(|node| node.cluster == cluster && node.name == name)?;
         Some(node.id)
     }
 
@@ -119,7 +122,10 @@ impl Inventory {
 
     /// The nodes that their provider has told about are as it says.
     pub(super) fn update(&mut self, id: NodeId, change: impl FnOnce(&mut Node, &mut Entry)) {
-        if let Some(node) = self.places.get(&id).and_then(|place| self.nodes.get_mut(*place))
+        if let Some(node) = self
+            .places
+            .get(&id)
+            .and_then(|place| self.nodes.get_mut(*place))
             && let Some(entry) = self.entries.get_mut(&id)
         {
             change(node, entry);
@@ -147,7 +153,13 @@ fn attributes(def: &NodeDef) -> BTreeMap<String, String> {
     put("host", Some(def.host().to_owned()));
     put("username", settings.username.clone());
     put("port", settings.port.map(|port| port.to_string()));
-    put("keyfile", settings.keyfile.as_ref().map(|path| path.display().to_string()));
+    put(
+        "keyfile",
+        settings
+            .keyfile
+            .as_ref()
+            .map(|path| path.display().to_string()),
+    );
     put("instance_type", settings.instance_type.clone());
     put("image", settings.image.clone());
     put("zone", settings.zone.clone());

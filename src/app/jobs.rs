@@ -106,7 +106,12 @@ impl App {
     }
 
     /// `@[target] [command]`.
-    pub(super) fn at(&mut self, now: Instant, target: Option<&str>, command: Option<&str>) -> Result<()> {
+    pub(super) fn at(
+        &mut self,
+        now: Instant,
+        target: Option<&str>,
+        command: Option<&str>,
+    ) -> Result<()> {
         if self.wait_for_provider(target, command) {
             return Ok(());
         }
@@ -119,7 +124,9 @@ impl App {
             return Err(Error::usage("a command line cannot hold a NUL character"));
         }
         let running = |app: &Self, id: NodeId| {
-            app.inventory.get(id).is_some_and(|node| node.state == NodeState::Running)
+            app.inventory
+                .get(id)
+                .is_some_and(|node| node.state == NodeState::Running)
         };
         let (ids, away): (Vec<NodeId>, Vec<NodeId>) =
             targets.into_iter().partition(|id| running(self, *id));
@@ -131,9 +138,9 @@ impl App {
             self.notice(&format!("not running, left out: {names}"));
         }
         // Where a command runs, the line is an answer to it.
-        let (busy, free): (Vec<NodeId>, Vec<NodeId>) = ids.into_iter().partition(|id| {
-            self.fleet.get(*id).is_some_and(|run| run.current.is_some())
-        });
+        let (busy, free): (Vec<NodeId>, Vec<NodeId>) = ids
+            .into_iter()
+            .partition(|id| self.fleet.get(*id).is_some_and(|run| run.current.is_some()));
         if !busy.is_empty() {
             self.send_input(&busy, command)?;
         }
@@ -171,7 +178,10 @@ impl App {
         for node in ids {
             self.want(node);
             if let Some(run) = self.fleet.get_mut(node) {
-                run.queue.push_back(Queued { job: id, text: command.as_bytes().to_vec() });
+                run.queue.push_back(Queued {
+                    job: id,
+                    text: command.as_bytes().to_vec(),
+                });
             }
             self.next_command(now, node);
         }
@@ -186,7 +196,9 @@ impl App {
         }
         let mut jobs = Vec::new();
         for id in ids {
-            let Some(run) = self.fleet.get_mut(*id) else { continue };
+            let Some(run) = self.fleet.get_mut(*id) else {
+                continue;
+            };
             if let (Some(shell), Some(current)) = (&mut run.shell, &run.current) {
                 shell.input(line.as_bytes());
                 jobs.push(current.job);
@@ -197,7 +209,9 @@ impl App {
             jobs.sort_unstable();
             jobs.dedup();
             let news = jobs.iter().any(|id| {
-                self.jobs.get_mut(*id).is_some_and(|job| !std::mem::replace(&mut job.told_input, true))
+                self.jobs
+                    .get_mut(*id)
+                    .is_some_and(|job| !std::mem::replace(&mut job.told_input, true))
             });
             if news {
                 let names = self.folded(ids);
@@ -209,7 +223,11 @@ impl App {
 
     /// What a command (or a background job) printed.
     pub(super) fn node_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
-        let job = self.fleet.get(id).and_then(|run| run.current.as_ref()).map(|current| current.job);
+        let job = self
+            .fleet
+            .get(id)
+            .and_then(|run| run.current.as_ref())
+            .map(|current| current.job);
         let mut overflow = None;
         if let Some(job) = job.and_then(|job| self.jobs.get_mut(job)) {
             job.printed = true;
@@ -221,7 +239,9 @@ impl App {
                 }
             }
         }
-        let Some(run) = self.fleet.get_mut(id) else { return };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
         let bytes = overflow.as_deref().unwrap_or(bytes);
         self.printer.push(&mut run.lines, bytes, &mut self.out);
         if matches!(self.printer.format(), Format::Terminal { .. }) {
@@ -235,7 +255,9 @@ impl App {
 
     /// A node has been quiet in the middle of a line: show it. It may be a question.
     pub(super) fn node_quiet(&mut self, id: NodeId) {
-        let Some(run) = self.fleet.get_mut(id) else { return };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
         self.printer.partial(&mut run.lines, &mut self.out);
         let secret = run.current.is_some() && run.lines.asks_secret();
         if self.is_prompt() {
@@ -248,9 +270,13 @@ impl App {
 
     /// The command that ran on a node has ended there.
     pub(super) fn command_ended(&mut self, now: Instant, id: NodeId, outcome: Outcome) {
-        let Some(run) = self.fleet.get_mut(id) else { return };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
         run.quiet_at = None;
-        let Some(current) = run.current.take() else { return };
+        let Some(current) = run.current.take() else {
+            return;
+        };
         let took = now.saturating_duration_since(current.since);
         let outcome = match outcome {
             Outcome::Exit(130) if current.interrupted => Outcome::Interrupted,
@@ -272,7 +298,9 @@ impl App {
     ) {
         self.jobs.worst = self.jobs.worst.max(outcome.code());
         let name = self.name(id);
-        let Some(entry) = self.jobs.get_mut(job) else { return };
+        let Some(entry) = self.jobs.get_mut(job) else {
+            return;
+        };
         entry.pending.retain(|other| *other != id);
         entry.results.insert(id, outcome.clone());
         if let Some(gather) = &mut entry.gather {
@@ -285,14 +313,19 @@ impl App {
             let text = status::ended(&name, &outcome, took, self.setup.colours);
             self.notice_raw(&text);
         }
-        let done = self.jobs.get_mut(job).is_some_and(|entry| entry.pending.is_empty());
+        let done = self
+            .jobs
+            .get_mut(job)
+            .is_some_and(|entry| entry.pending.is_empty());
         if done {
             self.job_done(now, job);
         }
     }
 
     fn job_done(&mut self, now: Instant, id: u64) {
-        let Some(at) = self.jobs.running.iter().position(|job| job.id == id) else { return };
+        let Some(at) = self.jobs.running.iter().position(|job| job.id == id) else {
+            return;
+        };
         let mut job = self.jobs.running.remove(at);
         job.deadline = None;
         if job.folded {
@@ -314,7 +347,13 @@ impl App {
         let mut notes = Vec::new();
         self.printer.close(&mut self.out);
         let format = self.printer.format();
-        report(gather, &|names| fold(names), format, &mut self.out, &mut notes);
+        report(
+            gather,
+            &|names| fold(names),
+            format,
+            &mut self.out,
+            &mut notes,
+        );
         if self.is_prompt() {
             self.out.extend_from_slice(&notes);
         } else {
@@ -336,19 +375,25 @@ impl App {
 
     /// Ctrl-C: to the nodes of the last target. True if there was anything to interrupt.
     pub(super) fn interrupt_job(&mut self, now: Instant) -> bool {
-        let Some(job) = self.jobs.running.last_mut() else { return false };
+        let Some(job) = self.jobs.running.last_mut() else {
+            return false;
+        };
         job.interrupts += 1;
         let (id, again) = (job.id, job.interrupts > 1);
         let pending = job.pending.clone();
         if job.folded && !again {
-            let Some(job) = self.jobs.running.pop() else { return false };
+            let Some(job) = self.jobs.running.pop() else {
+                return false;
+            };
             self.report(&job);
             self.jobs.running.push(job);
         }
         let mut unsent = Vec::new();
         let mut busy = Vec::new();
         for node in pending {
-            let Some(run) = self.fleet.get_mut(node) else { continue };
+            let Some(run) = self.fleet.get_mut(node) else {
+                continue;
+            };
             let before = run.queue.len();
             run.queue.retain(|queued| queued.job != id);
             if run.queue.len() < before {
@@ -400,7 +445,9 @@ impl App {
     /// The command on a node is given up: its shell goes, since what runs there may ignore Ctrl-C,
     /// and the next command must not become its input.
     fn abandon(&mut self, now: Instant, id: NodeId) {
-        let Some(run) = self.fleet.get_mut(id) else { return };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
         run.quiet_at = None;
         if run.current.take().is_none() {
             return;
@@ -424,7 +471,9 @@ impl App {
 
     /// A node leaves: its commands end.
     pub(super) fn drop_node(&mut self, now: Instant, id: NodeId, why: &str) {
-        let Some(run) = self.fleet.get_mut(id) else { return };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
         let current = run.current.take();
         let queued: Vec<u64> = run.queue.drain(..).map(|queued| queued.job).collect();
         self.hang_up(now, id);
@@ -449,5 +498,8 @@ impl App {
 }
 
 fn run_state(app: &App, id: NodeId) -> Option<State> {
-    app.fleet.get(id).and_then(|run| run.shell.as_ref()).map(crate::session::shell::Shell::state)
+    app.fleet
+        .get(id)
+        .and_then(|run| run.shell.as_ref())
+        .map(crate::session::shell::Shell::state)
 }

@@ -272,7 +272,9 @@ impl App {
         let format = if setup.json {
             Format::Json
         } else if setup.terminal {
-            Format::Terminal { colours: setup.colours }
+            Format::Terminal {
+                colours: setup.colours,
+            }
         } else {
             Format::Pipe
         };
@@ -306,7 +308,8 @@ impl App {
         {
             self.error(&error);
             if let Mode::Batch(_) = self.mode {
-                self.effects.push_back(Effect::Exit(error.kind().exit_code()));
+                self.effects
+                    .push_back(Effect::Exit(error.kind().exit_code()));
                 return;
             }
         }
@@ -345,7 +348,14 @@ impl App {
             Mode::Prompt(prompt) => prompt.next_deadline(),
             Mode::Batch(batch) => batch.next_deadline(),
         };
-        [self.fleet.next_deadline(), self.jobs.next_deadline(), prompt].into_iter().flatten().min()
+        [
+            self.fleet.next_deadline(),
+            self.jobs.next_deadline(),
+            prompt,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The next thing to do.
@@ -381,7 +391,10 @@ impl App {
 
     /// Bytes that the node's shell is to be sent.
     pub fn unsent(&self, id: NodeId) -> &[u8] {
-        self.fleet.get(id).and_then(|run| run.shell.as_ref()).map_or(&[], |shell| shell.unsent())
+        self.fleet
+            .get(id)
+            .and_then(|run| run.shell.as_ref())
+            .map_or(&[], |shell| shell.unsent())
     }
 
     /// So many of them are gone.

@@ -19,15 +19,21 @@ impl App {
     pub(super) fn load(&mut self, file: &Path) -> Result<()> {
         let path = self.full_path(file);
         let text = self.host.read_text(&path).map_err(|error| {
-            Error::usage(format!("cannot read {}: {}", file.display(), reason(&error)))
+            Error::usage(format!(
+                "cannot read {}: {}",
+                file.display(),
+                reason(&error)
+            ))
         })?;
-        let base = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let base = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         let home = self.host.home();
         let shown = file.display().to_string();
         let cluster = config::parse(&shown, &base, home.as_deref(), &text)?;
         if cluster.provider == Provider::Ec2 {
             let hint = "provider=ssh reaches machines that exist";
-            return Err(Error::usage("provider=ec2 is not built into this dust").at(shown, 1).hint(hint));
+            return Err(Error::usage("provider=ec2 is not built into this dust")
+                .at(shown, 1)
+                .hint(hint));
         }
         if cluster.provider == Provider::Local && !cfg!(feature = "local") {
             let text = "provider=local is not built into this dust (cargo feature local)";
@@ -56,9 +62,15 @@ impl App {
 
     /// A node's name; with its cluster where another cluster has a node of that name.
     pub(super) fn name(&self, id: NodeId) -> String {
-        let Some(node) = self.inventory.get(id) else { return format!("node {}", id.0) };
+        let Some(node) = self.inventory.get(id) else {
+            return format!("node {}", id.0);
+        };
         if self.inventory.clusters().len() > 1 {
-            let same = self.inventory.nodes().iter().filter(|other| other.name == node.name);
+            let same = self
+                .inventory
+                .nodes()
+                .iter()
+                .filter(|other| other.name == node.name);
             if same.count() > 1 {
                 return format!("{}/{}", node.cluster, node.name);
             }
@@ -88,8 +100,14 @@ impl App {
 
     /// The variables that every shell has.
     pub(super) fn shell_vars(&self, id: NodeId) -> Vec<(&'static str, String)> {
-        let Some(node) = self.inventory.get(id) else { return Vec::new() };
-        let cluster = self.inventory.nodes().iter().filter(|other| other.cluster == node.cluster);
+        let Some(node) = self.inventory.get(id) else {
+            return Vec::new();
+        };
+        let cluster = self
+            .inventory
+            .nodes()
+            .iter()
+            .filter(|other| other.cluster == node.cluster);
         let size = cluster.clone().count();
         let rank = cluster.take_while(|other| other.id != id).count();
         let mut vars = vec![
@@ -107,11 +125,19 @@ impl App {
     pub(super) fn node_size(&self, id: NodeId) -> Size {
         let Size { cols, rows } = self.setup.size;
         if !matches!(self.printer.format(), Format::Terminal { .. }) {
-            return Size { cols: WIDE, rows: 50 };
+            return Size {
+                cols: WIDE,
+                rows: 50,
+            };
         }
         let prefix = crate::term::width::width(&self.name(id)) + 3;
-        let cols = cols.saturating_sub(u16::try_from(prefix).unwrap_or(u16::MAX)).max(20);
-        Size { cols, rows: rows.max(5) }
+        let cols = cols
+            .saturating_sub(u16::try_from(prefix).unwrap_or(u16::MAX))
+            .max(20);
+        Size {
+            cols,
+            rows: rows.max(5),
+        }
     }
 }
 

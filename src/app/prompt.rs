@@ -9,6 +9,7 @@ use crate::term::keys::{Key, KeyDecoder, Named};
 use crate::ui::columns::columns;
 use crate::ui::style::{Palette, Role};
 use crate::ui::{Painter, PromptView, fresh_line};
+use std::fmt::Write as _;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -59,10 +60,6 @@ impl Prompt {
         self.decoder.next_deadline()
     }
 
-    pub(super) fn size(&self) -> Size {
-        self.size
-    }
-
     fn view<'a>(&'a self, prompt: &'a str, below: &'a [String], secret: &'a str) -> PromptView<'a> {
         let (prompt, editor) = match &self.entry {
             Entry::Line => (prompt, Some(&self.editor)),
@@ -72,7 +69,11 @@ impl Prompt {
             },
         };
         let Some(editor) = editor else {
-            return PromptView { prompt, size: self.size, ..PromptView::default() };
+            return PromptView {
+                prompt,
+                size: self.size,
+                ..PromptView::default()
+            };
         };
         PromptView {
             prompt,
@@ -88,16 +89,32 @@ impl Prompt {
     fn below(&self) -> Vec<String> {
         let mut rows = Vec::new();
         if let Some(search) = self.editor.search() {
-            let way = if search.forward { "forward search" } else { "search" };
+            let way = if search.forward {
+                "forward search"
+            } else {
+                "search"
+            };
             let failed = if search.failed { "no match: " } else { "" };
-            rows.push(self.palette.paint(Role::Dim, &format!("({way}) {failed}{}", search.query)));
+            rows.push(
+                self.palette
+                    .paint(Role::Dim, &format!("({way}) {failed}{}", search.query)),
+            );
         }
         if let Some(menu) = self.editor.menu() {
-            let words: Vec<&str> =
-                menu.candidates.iter().map(|candidate| candidate.display.as_str()).collect();
+            let words: Vec<&str> = menu
+                .candidates
+                .iter()
+                .map(|candidate| candidate.display.as_str())
+                .collect();
             let rows_max = usize::from(self.size.rows / 2).clamp(1, 12);
             let width = usize::from(self.size.cols);
-            rows.extend(columns(&words, menu.selected, width, rows_max, self.palette));
+            rows.extend(columns(
+                &words,
+                menu.selected,
+                width,
+                rows_max,
+                self.palette,
+            ));
         }
         rows
     }
@@ -147,7 +164,9 @@ impl App {
     }
 
     fn key(&mut self, now: Instant, key: Key) {
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         match &mut prompt.entry {
             Entry::Line => {
                 let event = prompt.editor.key(key, &prompt.history);
@@ -176,7 +195,9 @@ impl App {
     /// An answer is complete, or was refused.
     fn entered(&mut self, now: Instant, answer: Option<Zeroizing<String>>) {
         self.commit(None);
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         let confirm = matches!(prompt.entry, Entry::Confirm(..));
         prompt.entry = Entry::Line;
         if confirm {
@@ -188,7 +209,9 @@ impl App {
     }
 
     fn edited(&mut self, now: Instant, event: EditEvent) {
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         match event {
             EditEvent::None | EditEvent::Changed => {},
             EditEvent::Bell => prompt.ready.push(0x07),
@@ -196,7 +219,9 @@ impl App {
             EditEvent::Suspend => self.effects.push_back(Effect::Suspend),
             EditEvent::ClearScreen => {
                 let (text, below) = self.prompt_rows();
-                let Mode::Prompt(prompt) = &mut self.mode else { return };
+                let Mode::Prompt(prompt) = &mut self.mode else {
+                    return;
+                };
                 let mut painter = std::mem::take(&mut prompt.painter);
                 let bytes = painter.clear_screen(&prompt.view(&text, &below, ""));
                 prompt.painter = painter;
@@ -215,7 +240,9 @@ impl App {
                 let line = prompt.editor.line().to_owned();
                 let cursor = prompt.editor.cursor();
                 let completion = self.completion(&line, cursor);
-                let Mode::Prompt(prompt) = &mut self.mode else { return };
+                let Mode::Prompt(prompt) = &mut self.mode else {
+                    return;
+                };
                 if prompt.editor.complete(completion) == EditEvent::Bell {
                     prompt.ready.push(0x07);
                 }
@@ -226,7 +253,9 @@ impl App {
     fn submitted(&mut self, now: Instant, line: &str) {
         self.commit(Some(line));
         let news = self.host.history_news();
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         prompt.history.absorb(&news);
         if let Some(text) = prompt.history.add(line) {
             self.effects.push_back(Effect::History(text));
@@ -244,7 +273,9 @@ impl App {
         drop(below);
         self.printer.close(&mut self.out);
         let out = std::mem::take(&mut self.out);
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         let secret = match &prompt.entry {
             Entry::Secret(line) => line.prompt().to_owned(),
             _ => String::new(),
@@ -278,7 +309,9 @@ impl App {
             self.batch_question(current);
             return;
         }
-        let Mode::Prompt(prompt) = &mut self.mode else { return };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return;
+        };
         if matches!(prompt.entry, Entry::Confirm(..)) {
             return;
         }
@@ -292,7 +325,7 @@ impl App {
                 };
                 if !same {
                     prompt.entry = if echo {
-                        Entry::Answer(text, Box::new(Editor::new()))
+                        Entry::Answer(text, Box::default())
                     } else {
                         Entry::Secret(SecretLine::new(text))
                     };
@@ -304,43 +337,56 @@ impl App {
     /// Asks for a word before something is done.
     pub(super) fn show_confirm(&mut self, text: &str) {
         if let Mode::Prompt(prompt) = &mut self.mode {
-            prompt.entry = Entry::Confirm(text.to_owned(), Box::new(Editor::new()));
+            prompt.entry = Entry::Confirm(text.to_owned(), Box::default());
         }
     }
 
     fn prompt_rows(&self) -> (String, Vec<String>) {
-        let Mode::Prompt(prompt) = &self.mode else { return (String::new(), Vec::new()) };
+        let Mode::Prompt(prompt) = &self.mode else {
+            return (String::new(), Vec::new());
+        };
         let mut text = String::from("dust");
-        let names: Vec<&str> =
-            self.inventory.clusters().iter().map(|cluster| cluster.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .inventory
+            .clusters()
+            .iter()
+            .map(|cluster| cluster.name.as_str())
+            .collect();
         if let [name] = names.as_slice() {
             text.push(':');
             text.push_str(name);
         } else if !names.is_empty() {
-            text.push_str(&format!(":{} clusters", names.len()));
+            let _ = write!(text, ":{} clusters", names.len());
         }
         let (all, working) = (self.inventory.nodes().len(), self.inventory.working().len());
         if working != all {
-            text.push_str(&format!(" [{working}/{all}]"));
+            let _ = write!(text, " [{working}/{all}]");
         }
         let busy = self.fleet.busy();
         if busy > 0 {
-            text.push_str(&format!(" ({busy} busy)"));
+            let _ = write!(text, " ({busy} busy)");
         }
-        (format!("{}$ ", prompt.palette.paint(Role::Prompt, &text)), prompt.below())
+        (
+            format!("{}$ ", prompt.palette.paint(Role::Prompt, &text)),
+            prompt.below(),
+        )
     }
 
     pub(super) fn paint_prompt(&mut self) -> Vec<u8> {
         if self.local_runs {
             // What nodes print waits until the local command gives the terminal back; but what
             // took the prompt away goes out.
-            let Mode::Prompt(prompt) = &mut self.mode else { return Vec::new() };
+            let Mode::Prompt(prompt) = &mut self.mode else {
+                return Vec::new();
+            };
             return std::mem::take(&mut prompt.ready);
         }
         let (text, below) = self.prompt_rows();
         self.printer.close(&mut self.out);
         let out = std::mem::take(&mut self.out);
-        let Mode::Prompt(prompt) = &mut self.mode else { return Vec::new() };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return Vec::new();
+        };
         let mut painter = std::mem::take(&mut prompt.painter);
         let mut bytes = std::mem::take(&mut prompt.ready);
         let secret = match &prompt.entry {
@@ -363,7 +409,9 @@ impl App {
         self.printer.close(&mut self.out);
         let out = std::mem::take(&mut self.out);
         let (text, below) = self.prompt_rows();
-        let Mode::Prompt(prompt) = &mut self.mode else { return Vec::new() };
+        let Mode::Prompt(prompt) = &mut self.mode else {
+            return Vec::new();
+        };
         let mut painter = std::mem::take(&mut prompt.painter);
         let mut bytes = std::mem::take(&mut prompt.ready);
         if prompt.shown {

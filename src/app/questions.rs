@@ -52,7 +52,11 @@ impl Questions {
 impl App {
     /// A server asks while a node logs in.
     pub(super) fn ask(&mut self, now: Instant, id: NodeId, questions: Vec<Question>, repeat: bool) {
-        let user = self.fleet.get(id).map(|run| run.life.route().user.clone()).unwrap_or_default();
+        let user = self
+            .fleet
+            .get(id)
+            .map(|run| run.life.route().user.clone())
+            .unwrap_or_default();
         let key = |question: &Question| (user.clone(), same_for_all(&question.text));
         if repeat {
             for question in &questions {
@@ -61,7 +65,12 @@ impl App {
         }
         let known: Option<Vec<String>> = questions
             .iter()
-            .map(|question| self.questions.known.get(&key(question)).map(|text| text.to_string()))
+            .map(|question| {
+                self.questions
+                    .known
+                    .get(&key(question))
+                    .map(|text| text.to_string())
+            })
             .collect();
         if let Some(answers) = known {
             self.link(now, id, 0, LifeEvent::Answers(Some(answers)));
@@ -73,7 +82,10 @@ impl App {
         }
         let name = self.name(id);
         let label = |question: Question| Question {
-            text: format!("[{name}] {}", crate::output::clean(question.text.as_bytes())),
+            text: format!(
+                "[{name}] {}",
+                crate::output::clean(question.text.as_bytes())
+            ),
             echo: question.echo,
         };
         let questions = questions.into_iter().map(label).collect();
@@ -91,7 +103,9 @@ impl App {
         *tries += 1;
         let shown = path.display();
         if !self.setup.person {
-            let why = format!("{shown} needs a passphrase, and nobody is there to ask; load it into an agent");
+            let why = format!(
+                "{shown} needs a passphrase, and nobody is there to ask; load it into an agent"
+            );
             self.key_loaded(now, &path, Err(why));
             return;
         }
@@ -104,7 +118,10 @@ impl App {
             self.keys.insert(path.clone(), KeyState::Locked(waiting));
         }
         let again = if *tries > 1 { "wrong passphrase; " } else { "" };
-        let question = Question { text: format!("{again}passphrase for {shown}: "), echo: false };
+        let question = Question {
+            text: format!("{again}passphrase for {shown}: "),
+            echo: false,
+        };
         self.questions.pending.push_back(Pending {
             asker: Asker::Key(path),
             questions: vec![question],
@@ -154,9 +171,9 @@ impl App {
                 ids.retain(|other| *other != id);
             }
         }
-        self.questions.pending.retain(|pending| {
-            !matches!(&pending.asker, Asker::Commands(ids) if ids.is_empty())
-        });
+        self.questions
+            .pending
+            .retain(|pending| !matches!(&pending.asker, Asker::Commands(ids) if ids.is_empty()));
         if self.questions.pending.len() != before {
             self.show_question();
         }
@@ -164,7 +181,9 @@ impl App {
 
     /// The person's answer to the question that is shown; `None`: there will be none.
     pub(super) fn answered(&mut self, now: Instant, answer: Option<Zeroizing<String>>) {
-        let Some(pending) = self.questions.pending.front_mut() else { return };
+        let Some(pending) = self.questions.pending.front_mut() else {
+            return;
+        };
         if let Some(answer) = answer {
             pending.answers.push(answer);
             if pending.answers.len() < pending.questions.len() {
@@ -174,7 +193,9 @@ impl App {
         } else {
             pending.answers.clear();
         }
-        let Some(pending) = self.questions.pending.pop_front() else { return };
+        let Some(pending) = self.questions.pending.pop_front() else {
+            return;
+        };
         let given = pending.answers.len() == pending.questions.len();
         self.show_question();
         match pending.asker {
@@ -187,7 +208,8 @@ impl App {
                     };
                     let id = waiting.first().copied().unwrap_or(NodeId(0));
                     self.keys.insert(path.clone(), KeyState::Loading(waiting));
-                    self.effects.push_back(Effect::LoadKey(id, 0, path, Some(answer)));
+                    self.effects
+                        .push_back(Effect::LoadKey(id, 0, path, Some(answer)));
                 } else {
                     let why = format!("{}: no passphrase was given", path.display());
                     self.key_loaded(now, &path, Err(why));
@@ -195,8 +217,12 @@ impl App {
             },
             Asker::Commands(ids) => {
                 for id in ids {
-                    let Some(run) = self.fleet.get_mut(id) else { continue };
-                    let (Some(shell), true) = (&mut run.shell, run.current.is_some()) else { continue };
+                    let Some(run) = self.fleet.get_mut(id) else {
+                        continue;
+                    };
+                    let (Some(shell), true) = (&mut run.shell, run.current.is_some()) else {
+                        continue;
+                    };
                     match pending.answers.first() {
                         Some(answer) if given => shell.input(answer.as_bytes()),
                         _ => shell.interrupt(),
@@ -218,7 +244,11 @@ impl App {
             self.link(now, id, 0, LifeEvent::Answers(None));
             return;
         }
-        let user = self.fleet.get(id).map(|run| run.life.route().user.clone()).unwrap_or_default();
+        let user = self
+            .fleet
+            .get(id)
+            .map(|run| run.life.route().user.clone())
+            .unwrap_or_default();
         for (question, answer) in questions.iter().zip(answers) {
             // The name of the node that asked first is no part of the question.
             let text = question.text.split_once("] ").map_or("", |(_, text)| text);
@@ -236,7 +266,7 @@ impl App {
                         text: question
                             .text
                             .split_once("] ")
-                            .map_or(question.text.clone(), |(_, text)| text.to_owned()),
+                            .map_or_else(|| question.text.clone(), |(_, text)| text.to_owned()),
                         echo: question.echo,
                     });
                     self.ask(now, other, questions.collect(), false);

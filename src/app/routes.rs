@@ -15,7 +15,11 @@ impl App {
         let entry = self.inventory.entry(id);
         let entry = entry.ok_or_else(|| Error::failed("the node is not loaded any more"))?;
         let settings = &entry.def.settings;
-        let user = settings.username.clone().or_else(|| entry.user.clone()).unwrap_or_else(|| self.host.user());
+        let user = settings
+            .username
+            .clone()
+            .or_else(|| entry.user.clone())
+            .unwrap_or_else(|| self.host.user());
         let named = settings.keyfile.clone().or_else(|| entry.key.clone());
         let identities = match named {
             Some(path) => vec![Identity { path, named: true }],
@@ -44,15 +48,21 @@ impl App {
     }
 
     fn default_identities(&self) -> Vec<Identity> {
-        let Some(home) = self.host.home() else { return Vec::new() };
+        let Some(home) = self.host.home() else {
+            return Vec::new();
+        };
         let paths = DEFAULT_KEYS.map(|name| home.join(".ssh").join(name));
-        let there = paths.into_iter().filter(|path: &PathBuf| self.host.exists(path));
+        let there = paths
+            .into_iter()
+            .filter(|path: &PathBuf| self.host.exists(path));
         there.map(|path| Identity { path, named: false }).collect()
     }
 
     /// What is known of the key that a node presented.
     pub fn host_key_verdict(&mut self, id: NodeId, hash: &[u8; 32]) -> HostKeyVerdict {
-        let Some(run) = self.fleet.get(id) else { return HostKeyVerdict::New };
+        let Some(run) = self.fleet.get(id) else {
+            return HostKeyVerdict::New;
+        };
         let route = run.life.route();
         self.known_hosts.verdict(&route.alias, route.port, hash)
     }

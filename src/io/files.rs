@@ -23,7 +23,9 @@ pub fn state_dir() -> Option<PathBuf> {
 }
 
 fn xdg(variable: &str, default: &str) -> Option<PathBuf> {
-    let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let set = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     let base = set.or_else(|| Some(std::env::home_dir()?.join(default)))?;
     Some(base.join("dust"))
 }
@@ -64,7 +66,10 @@ impl HistoryFile {
     pub fn open() -> Option<Self> {
         let dir = state_dir()?;
         private_dir(&dir).ok()?;
-        Some(Self { path: dir.join("history"), seen: 0 })
+        Some(Self {
+            path: dir.join("history"),
+            seen: 0,
+        })
     }
 
     /// What was appended since the last call: at the first, all of it.
@@ -89,9 +94,13 @@ impl HistoryFile {
 
     /// Appends an entry.
     pub fn append(&mut self, text: &str) -> io::Result<()> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
-        let mut file =
-            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.path)?;
+        let mut file = Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| io::Error::from(errno))?;
         file.write_all(text.as_bytes())?;
         // Our own entry is no news, unless another run's came before it.
         let end = file.metadata()?.len();
@@ -112,7 +121,10 @@ pub struct Machine {
 impl Machine {
     /// This machine, with the history of a prompt if there is one.
     pub fn new(history: Option<HistoryFile>) -> Self {
-        Self { history, before: RefCell::new(None) }
+        Self {
+            history,
+            before: RefCell::new(None),
+        }
     }
 }
 
@@ -122,7 +134,9 @@ impl Host for Machine {
     }
 
     fn list(&self, folder: &Path) -> Vec<(String, bool)> {
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Vec::new();
+        };
         entries
             .flatten()
             .filter_map(|entry| {
@@ -140,7 +154,9 @@ impl Host for Machine {
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect();
         // What the system shell knows by itself.
-        let builtins = ["cd", "echo", "export", "set", "test", "type", "ulimit", "umask", "unset"];
+        let builtins = [
+            "cd", "echo", "export", "set", "test", "type", "ulimit", "umask", "unset",
+        ];
         names.extend(builtins.map(str::to_owned));
         names
     }
@@ -156,7 +172,9 @@ impl Host for Machine {
     fn change_dir(&self, path: &Path) -> io::Result<()> {
         let now = self.cwd();
         let path = match path.file_name() {
-            Some(name) if name == "-" => self.before.borrow().clone().unwrap_or_else(|| now.clone()),
+            Some(name) if name == "-" => {
+                self.before.borrow().clone().unwrap_or_else(|| now.clone())
+            },
             _ => path.to_owned(),
         };
         std::env::set_current_dir(path)?;
@@ -169,13 +187,15 @@ impl Host for Machine {
     }
 
     fn agent(&self) -> Option<PathBuf> {
-        std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from).filter(|path| path.exists())
+        std::env::var_os("SSH_AUTH_SOCK")
+            .map(PathBuf::from)
+            .filter(|path| path.exists())
     }
 
     fn random(&self) -> [u8; 12] {
         let mut bytes = [0; 12];
         // Where the system has no randomness, marks are still told apart by their numbers.
-        drop(getrandom::fill(&mut bytes));
+        let _ = getrandom::fill(&mut bytes);
         bytes
     }
 
@@ -184,6 +204,9 @@ impl Host for Machine {
     }
 
     fn history_news(&mut self) -> Vec<u8> {
-        self.history.as_mut().map(HistoryFile::news).unwrap_or_default()
+        self.history
+            .as_mut()
+            .map(HistoryFile::news)
+            .unwrap_or_default()
     }
 }

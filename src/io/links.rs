@@ -2,7 +2,7 @@
 
 use super::reactor::Source;
 use super::ssh::{Key, Link, Login, News, ShellRequest, Sweep};
-use super::{clock, proxy, sys};
+use super::{proxy, sys};
 use crate::app::{App, Effect, Event};
 use crate::model::NodeId;
 use crate::session::known_hosts::fingerprint;
@@ -77,8 +77,12 @@ impl Links {
     /// Serves every node that is ready once.
     pub(super) fn sweep(&mut self, now: Instant, app: &mut App, backed_up: bool) {
         for _ in 0..self.ready.len() {
-            let Some(id) = self.ready.pop_front() else { return };
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let Some(id) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
             if backed_up && entry.flows {
                 self.ready.push_back(id);
                 continue;
@@ -89,7 +93,9 @@ impl Links {
     }
 
     fn serve(&mut self, now: Instant, app: &mut App, id: NodeId) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         let attempt = entry.attempt;
         let link = match &mut entry.conn {
             Conn::Dialling(stream) => {
@@ -102,7 +108,9 @@ impl Links {
                     },
                 };
                 match event {
-                    Some(fault) => app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault))),
+                    Some(fault) => {
+                        app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)))
+                    },
                     None => app.handle(now, Event::Link(id, attempt, LifeEvent::Connected)),
                 }
                 return;
@@ -154,8 +162,12 @@ impl Links {
 
     /// Sends what a node's shell has ready.
     fn flush(&mut self, app: &mut App, id: NodeId) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let Conn::Ssh(link, _) = &mut entry.conn else { return };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let Conn::Ssh(link, _) = &mut entry.conn else {
+            return;
+        };
         let mut any = false;
         loop {
             let unsent = app.unsent(id);
@@ -193,7 +205,12 @@ impl Links {
                     },
                 }
             },
-            Effect::Handshake { node, user, alias, algorithms } => {
+            Effect::Handshake {
+                node,
+                user,
+                alias,
+                algorithms,
+            } => {
                 self.handshake(poll, app, now, node, &user, &alias, &algorithms);
             },
             Effect::Login(id, attempt, method) => self.login(app, now, id, attempt, method),
@@ -205,7 +222,11 @@ impl Links {
             },
             Effect::Open(id, term, size, command) => {
                 if let Some(link) = self.link(id) {
-                    link.open(ShellRequest { term, size, command });
+                    link.open(ShellRequest {
+                        term,
+                        size,
+                        command,
+                    });
                     self.mark_ready(id);
                 } else {
                     let fault = Fault::Dropped("the connection is gone".to_owned());
@@ -242,7 +263,15 @@ impl Links {
 
     fn insert(&mut self, id: NodeId, attempt: u64, conn: Conn) {
         self.ready.retain(|other| *other != id);
-        self.entries.insert(id, Entry { conn, attempt, ready: false, flows: false });
+        self.entries.insert(
+            id,
+            Entry {
+                conn,
+                attempt,
+                ready: false,
+                flows: false,
+            },
+        );
     }
 
     fn dial(
@@ -277,7 +306,10 @@ impl Links {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one for each part of a handshake")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each part of a handshake"
+    )]
     fn handshake(
         &mut self,
         poll: &Poll,
@@ -288,11 +320,17 @@ impl Links {
         alias: &str,
         algorithms: &[String],
     ) {
-        let Some(Entry { conn, attempt, .. }) = self.entries.remove(&id) else { return };
+        let Some(Entry { conn, attempt, .. }) = self.entries.remove(&id) else {
+            return;
+        };
         let (fd, child, registered) = match conn {
             Conn::Dialling(stream) => {
                 // SAFETY: `into_raw_fd` gives up the stream's ownership of this fd.
-                (unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) }, None, true)
+                (
+                    unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) },
+                    None,
+                    true,
+                )
             },
             Conn::Stream(fd, child) => (fd, child, false),
             Conn::Ssh(..) | Conn::Lent(_) => return,
@@ -345,9 +383,16 @@ impl Links {
     }
 
     /// Lends a session to a worker.
-    pub(super) fn lend(&mut self, poll: &Poll, id: NodeId, attempt: u64) -> Option<(Session, RawFd)> {
+    pub(super) fn lend(
+        &mut self,
+        poll: &Poll,
+        id: NodeId,
+        attempt: u64,
+    ) -> Option<(Session, RawFd)> {
         let Entry { conn, .. } = self.entries.remove(&id)?;
-        let Conn::Ssh(link, child) = conn else { return None };
+        let Conn::Ssh(link, child) = conn else {
+            return None;
+        };
         let fd = link.fd();
         drop(poll.registry().deregister(&mut SourceFd(&fd)));
         self.insert(id, attempt, Conn::Lent(child));
@@ -355,8 +400,17 @@ impl Links {
     }
 
     /// A worker gives a session back. It is dropped if nobody waits for it any more.
-    pub(super) fn take_back(&mut self, poll: &Poll, id: NodeId, attempt: u64, session: Session, fd: RawFd) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+    pub(super) fn take_back(
+        &mut self,
+        poll: &Poll,
+        id: NodeId,
+        attempt: u64,
+        session: Session,
+        fd: RawFd,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
         if entry.attempt != attempt {
             return;
         }
@@ -371,13 +425,13 @@ impl Links {
     /// The end: everything is closed.
     pub(super) fn close_all(&mut self) {
         self.entries.clear();
-        let _ = clock::now();
     }
 }
 
 fn watch(poll: &Poll, fd: RawFd, id: NodeId) -> std::io::Result<()> {
     let interest = Interest::READABLE | Interest::WRITABLE;
-    poll.registry().register(&mut SourceFd(&fd), Source::Node(id).into(), interest)
+    poll.registry()
+        .register(&mut SourceFd(&fd), Source::Node(id).into(), interest)
 }
 
 fn dial_fault(error: &std::io::Error) -> Fault {

@@ -17,14 +17,24 @@ impl Place {
     /// The clusters of this user.
     pub fn of_user() -> Self {
         let base = super::files::data_dir().unwrap_or_else(|| PathBuf::from("/nonexistent"));
-        Self { base: base.join("local"), demo: None }
+        Self {
+            base: base.join("local"),
+            demo: None,
+        }
     }
 
     /// The cluster of a demo.
     #[cfg(feature = "local")]
     pub fn of_demo(demo: Arc<super::local::demo::Demo>) -> Self {
-        let base = demo.cluster_dir().parent().map(Path::to_owned).unwrap_or_default();
-        Self { base, demo: Some(demo) }
+        let base = demo
+            .cluster_dir()
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default();
+        Self {
+            base,
+            demo: Some(demo),
+        }
     }
 
     /// True if the nodes are thrown away at the end.

@@ -44,10 +44,19 @@ fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         Invocation::Complete { file, request } => {
             let nodes = nodes_of(file);
             let answers = complete::answer(&request, &nodes);
-            Ok(print(&answers.iter().map(|answer| format!("{answer}\n")).collect::<String>()))
+            Ok(print(
+                &answers
+                    .iter()
+                    .map(|answer| format!("{answer}\n"))
+                    .collect::<String>(),
+            ))
         },
         Invocation::Node(words) => node(words),
-        Invocation::Run { options, demo, input } => {
+        Invocation::Run {
+            options,
+            demo,
+            input,
+        } => {
             let (place, file) = match demo {
                 Some(count) => demo_place(count)?,
                 None => (Place::of_user(), file_of(&options)),
@@ -60,14 +69,19 @@ fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
 }
 
 #[cfg(feature = "local")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "without the feature it is an error"
+)]
 fn node(words: Vec<OsString>) -> Result<ExitCode> {
-    Ok(super::local::node_main(words.into_iter()))
+    Ok(super::local::node_main(words))
 }
 
 #[cfg(not(feature = "local"))]
 fn node(_: Vec<OsString>) -> Result<ExitCode> {
-    Err(Error::usage("local nodes are not built into this dust (cargo feature local)"))
+    Err(Error::usage(
+        "local nodes are not built into this dust (cargo feature local)",
+    ))
 }
 
 #[cfg(feature = "local")]
@@ -83,7 +97,9 @@ fn demo_place(count: u16) -> Result<(Place, Option<PathBuf>)> {
 
 #[cfg(not(feature = "local"))]
 fn demo_place(_: u16) -> Result<(Place, Option<PathBuf>)> {
-    Err(Error::usage("dust demo is not built into this dust (cargo feature local)"))
+    Err(Error::usage(
+        "dust demo is not built into this dust (cargo feature local)",
+    ))
 }
 
 fn print(text: &str) -> ExitCode {
@@ -95,16 +111,22 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn file_of(options: &Options) -> Option<PathBuf> {
-    let default = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
+    let default = || {
+        Path::new(DEFAULT_FILE)
+            .exists()
+            .then(|| PathBuf::from(DEFAULT_FILE))
+    };
     options.file.clone().or_else(default)
 }
 
 /// The nodes of a cluster file, for completion: without a word to any of them.
 fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
     let file = file.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let Ok(text) = files::read_text(&file) else { return Vec::new() };
+    let Ok(text) = files::read_text(&file) else {
+        return Vec::new();
+    };
     let base = std::env::current_dir().unwrap_or_default().join(&file);
-    let base = base.parent().unwrap_or(Path::new("/"));
+    let base = base.parent().unwrap_or_else(|| Path::new("/"));
     let home = std::env::home_dir();
     let name = file.display().to_string();
     let Ok(cluster) = crate::config::parse(&name, base, home.as_deref(), &text) else {
@@ -165,7 +187,11 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         ssh_config: SshConfig::default(),
         known_hosts: KnownHosts::default(),
         // Programs must not think that a pipe understands more than text.
-        term: if to_terminal { term.unwrap_or_else(|| "xterm".to_owned()) } else { "dumb".to_owned() },
+        term: if to_terminal {
+            term.unwrap_or_else(|| "xterm".to_owned())
+        } else {
+            "dumb".to_owned()
+        },
         connections_max: limit.saturating_sub(OTHER_FILES).max(1),
     };
     let host = Box::new(Machine::new(for_app));
@@ -175,7 +201,13 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         Input::Script => App::batch(setup, host, BatchInput::Script),
     };
     app.remember(&past);
-    let world = World { stdin, terminal, place, known_hosts: known_hosts_file, history };
+    let world = World {
+        stdin,
+        terminal,
+        place,
+        known_hosts: known_hosts_file,
+        history,
+    };
     run(app, file, world).map_err(|error| failed("the event loop", error))
 }
 

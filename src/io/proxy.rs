@@ -9,21 +9,21 @@ use std::process::{Command, Stdio};
 
 /// A proxy command that runs; it ends with the connection.
 #[derive(Debug)]
-pub struct Child(std::process::Child);
+pub(super) struct Child(std::process::Child);
 
 impl Drop for Child {
     fn drop(&mut self) {
         // Its own group: what it started goes too. Without its input it would end by itself.
         if let Ok(pid) = i32::try_from(self.0.id()) {
             let group = nix::unistd::Pid::from_raw(pid);
-            drop(nix::sys::signal::killpg(group, nix::sys::signal::SIGTERM));
+            let _ = nix::sys::signal::killpg(group, nix::sys::signal::SIGTERM);
         }
         drop(self.0.try_wait());
     }
 }
 
 /// Starts a proxy command; the connection to it.
-pub fn start(command: &str) -> io::Result<(OwnedFd, Child)> {
+pub(super) fn start(command: &str) -> io::Result<(OwnedFd, Child)> {
     let (ours, theirs) = UnixStream::pair()?;
     let input: OwnedFd = theirs.try_clone()?.into();
     let output: OwnedFd = theirs.into();

@@ -27,7 +27,12 @@ impl std::fmt::Debug for LocalCommand {
 }
 
 fn pty_size(size: Size) -> PtySize {
-    PtySize { rows: size.rows, cols: size.cols, pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows: size.rows,
+        cols: size.cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 impl LocalCommand {
@@ -39,22 +44,40 @@ impl LocalCommand {
         let pair = native_pty_system()
             .openpty(pty_size(size))
             .map_err(|error| failed("no pty", &error))?;
-        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+        let shell = std::env::var("SHELL")
+            .ok()
+            .filter(|shell| !shell.is_empty());
         let mut command = CommandBuilder::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
         command.arg("-c");
         command.arg(line);
         if let Ok(dir) = std::env::current_dir() {
             command.cwd(dir);
         }
-        let child = pair.slave.spawn_command(command).map_err(|error| failed(line, &error))?;
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .map_err(|error| failed(line, &error))?;
         drop(pair.slave);
         let master = pair.master;
-        let reader = master.try_clone_reader().map_err(|error| failed("no pty", &error))?;
-        let writer = master.take_writer().map_err(|error| failed("no pty", &error))?;
-        let fd = master.as_raw_fd().ok_or_else(|| failed("no pty", &"it has no file"))?;
+        let reader = master
+            .try_clone_reader()
+            .map_err(|error| failed("no pty", &error))?;
+        let writer = master
+            .take_writer()
+            .map_err(|error| failed("no pty", &error))?;
+        let fd = master
+            .as_raw_fd()
+            .ok_or_else(|| failed("no pty", &"it has no file"))?;
         // All clones share one open file.
         sys::set_nonblocking(fd);
-        Ok(Self { child, master, reader, writer, fd, input: Vec::new() })
+        Ok(Self {
+            child,
+            master,
+            reader,
+            writer,
+            fd,
+            input: Vec::new(),
+        })
     }
 
     /// The pty, for the event loop.
@@ -106,7 +129,9 @@ impl LocalCommand {
             return Some(u8::try_from(code & 255).unwrap_or(u8::MAX));
         };
         let status = process.try_wait().ok()??;
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         Some(u8::try_from(code & 255).unwrap_or(u8::MAX))
     }
 }

@@ -83,15 +83,30 @@ pub fn run(app: App, file: Option<PathBuf>, world: World) -> io::Result<u8> {
         for (output, source) in [(&out, Source::Output), (&err, Source::ErrorOutput)] {
             if let Some(file) = output.pollable() {
                 // Some files cannot be waited for; they take everything at once.
-                drop(register(&poll, file.as_raw_fd(), source, Interest::WRITABLE));
+                drop(register(
+                    &poll,
+                    file.as_raw_fd(),
+                    source,
+                    Interest::WRITABLE,
+                ));
             }
         }
     }
     let mut input = None;
     let mut echo = None;
     if let Some(terminal) = &world.terminal {
-        register(&poll, terminal.input().as_raw_fd(), Source::Input, Interest::READABLE)?;
-        register(&poll, terminal.output().as_raw_fd(), Source::Output, Interest::WRITABLE)?;
+        register(
+            &poll,
+            terminal.input().as_raw_fd(),
+            Source::Input,
+            Interest::READABLE,
+        )?;
+        register(
+            &poll,
+            terminal.output().as_raw_fd(),
+            Source::Output,
+            Interest::WRITABLE,
+        )?;
     } else {
         if nix::unistd::isatty(&world.stdin).unwrap_or(false) {
             echo = world.stdin.try_clone().ok().map(Echo::new);
@@ -124,7 +139,8 @@ pub fn run(app: App, file: Option<PathBuf>, world: World) -> io::Result<u8> {
 }
 
 fn register(poll: &Poll, fd: RawFd, source: Source, interest: Interest) -> io::Result<()> {
-    poll.registry().register(&mut SourceFd(&fd), source.into(), interest)
+    poll.registry()
+        .register(&mut SourceFd(&fd), source.into(), interest)
 }
 
 impl Loop {
@@ -137,8 +153,10 @@ impl Loop {
                 return self.end(code);
             }
             let now = clock::now();
-            let mut timeout =
-                self.app.next_deadline().map(|at| at.saturating_duration_since(now));
+            let mut timeout = self
+                .app
+                .next_deadline()
+                .map(|at| at.saturating_duration_since(now));
             let backed_up = self.is_backed_up();
             if self.links.has_ready(backed_up) || self.input_waits {
                 timeout = Some(Duration::ZERO);
@@ -273,7 +291,8 @@ impl Loop {
     fn take_answer(&mut self, now: Instant, answer: Answer) {
         match answer {
             Answer::Resolved(id, attempt, result) => {
-                self.app.handle(now, Event::Link(id, attempt, life::Event::Resolved(result)));
+                self.app
+                    .handle(now, Event::Link(id, attempt, life::Event::Resolved(result)));
             },
             Answer::Key(path, file) => match file {
                 KeyFile::Ready(key) => {
@@ -284,8 +303,15 @@ impl Loop {
                 KeyFile::Locked => self.app.handle(now, Event::KeyLocked(path)),
                 KeyFile::Failed(why) => self.app.key_loaded(now, &path, Err(why)),
             },
-            Answer::Agent { node, attempt, session, fd, result } => {
-                self.links.take_back(&self.poll, node, attempt, session.0, fd);
+            Answer::Agent {
+                node,
+                attempt,
+                session,
+                fd,
+                result,
+            } => {
+                self.links
+                    .take_back(&self.poll, node, attempt, session.0, fd);
                 let event = match result {
                     Ok(None) => life::Event::Accepted,
                     Ok(Some(methods)) => life::Event::Denied(methods),
@@ -312,7 +338,8 @@ impl Loop {
                         let event = life::Event::Resolved(Ok(vec![address]));
                         self.app.handle(now, Event::Link(id, attempt, event));
                     } else {
-                        self.workers.run(move || worker::resolve(id, attempt, &host, port));
+                        self.workers
+                            .run(move || worker::resolve(id, attempt, &host, port));
                     }
                 },
                 Effect::LoadKey(_, _, path, passphrase) => {
@@ -385,7 +412,7 @@ impl Loop {
         if let Some(terminal) = &self.terminal {
             drop(terminal.suspend());
         }
-        drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::SIGTSTP));
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::SIGTSTP);
         // SIGCONT paints again.
     }
 
@@ -414,7 +441,9 @@ impl Loop {
     /// In a batch a local command has dust's own input and output.
     fn start_child(&mut self, now: Instant, line: &str) {
         self.write_all(LAST_WORDS);
-        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+        let shell = std::env::var("SHELL")
+            .ok()
+            .filter(|shell| !shell.is_empty());
         let mut command = std::process::Command::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
         command.arg("-c").arg(line);
         if let Some(input) = self.input.as_ref().and_then(|input| input.try_clone().ok()) {
@@ -442,7 +471,8 @@ impl Loop {
             match local.read(&mut buffer) {
                 Some(0) => break,
                 Some(count) => {
-                    self.screen.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    self.screen
+                        .extend_from_slice(buffer.get(..count).unwrap_or_default());
                 },
                 None => {
                     at_end = true;
@@ -487,9 +517,15 @@ impl Loop {
                 return;
             }
             let mut events = Events::with_capacity(8);
-            drop(self.poll.poll(&mut events, Some(left.min(Duration::from_millis(100)))));
+            drop(
+                self.poll
+                    .poll(&mut events, Some(left.min(Duration::from_millis(100)))),
+            );
             let signals = self.signals.take();
-            if signals.iter().any(|signal| matches!(signal, Signal::Interrupt | Signal::Terminate(_))) {
+            if signals
+                .iter()
+                .any(|signal| matches!(signal, Signal::Interrupt | Signal::Terminate(_)))
+            {
                 return;
             }
         }

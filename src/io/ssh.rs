@@ -126,7 +126,9 @@ pub struct Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("fd", &self.fd).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("fd", &self.fd)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,10 +146,18 @@ pub enum Sweep {
 impl Link {
     /// A connection over a connected, non-blocking socket. `algorithms` are host-key algorithms
     /// to prefer, since keys of these are known.
-    pub fn new(fd: OwnedFd, user: &str, alias: &str, algorithms: &[String]) -> Result<Self, String> {
+    pub fn new(
+        fd: OwnedFd,
+        user: &str,
+        alias: &str,
+        algorithms: &[String],
+    ) -> Result<Self, String> {
         let session = Session::new().map_err(|error| error.to_string())?;
-        let known: Vec<&str> =
-            algorithms.iter().map(String::as_str).filter(|name| HOST_KEYS.contains(name)).collect();
+        let known: Vec<&str> = algorithms
+            .iter()
+            .map(String::as_str)
+            .filter(|name| HOST_KEYS.contains(name))
+            .collect();
         let mut host_keys = known.join(",");
         for name in HOST_KEYS.split(',').filter(|name| !known.contains(name)) {
             if !host_keys.is_empty() {
@@ -175,7 +185,13 @@ impl Link {
             }
         }
         session.set_blocking(false);
-        Ok(Self { channel: None, session, fd: raw, op: Op::None, request: None })
+        Ok(Self {
+            channel: None,
+            session,
+            fd: raw,
+            op: Op::None,
+            request: None,
+        })
     }
 
     /// The socket, for the event loop.
@@ -196,7 +212,10 @@ impl Link {
     /// Answers what keyboard-interactive asked.
     pub fn answer(&mut self, answers: &[String]) {
         // A failure shows when the login goes on.
-        drop(self.session.userauth_keyboard_interactive_set_answers(answers));
+        drop(
+            self.session
+                .userauth_keyboard_interactive_set_answers(answers),
+        );
         self.op = Op::Login(Login::Interactive);
     }
 
@@ -239,12 +258,16 @@ impl Link {
 
     /// Sends what the node's window and the socket take now; returns how many bytes that was.
     pub fn write(&mut self, data: &[u8]) -> usize {
-        let Some(channel) = &self.channel else { return 0 };
+        let Some(channel) = &self.channel else {
+            return 0;
+        };
         if !matches!(self.op, Op::Shell) || self.write_pending() {
             return 0;
         }
         let room = channel.window_size().min(WRITE_SIZE).min(data.len());
-        let Some(piece) = data.get(..room).filter(|piece| !piece.is_empty()) else { return 0 };
+        let Some(piece) = data.get(..room).filter(|piece| !piece.is_empty()) else {
+            return 0;
+        };
         channel.stdin().write(piece).unwrap_or(0)
     }
 
@@ -258,11 +281,22 @@ impl Link {
     pub fn from_session(session: Session, fd: RawFd) -> Self {
         session.set_blocking(false);
         sys::set_nonblocking(fd);
-        Self { channel: None, session, fd, op: Op::None, request: None }
+        Self {
+            channel: None,
+            session,
+            fd,
+            op: Op::None,
+            request: None,
+        }
     }
 
     /// Does what can be done without waiting, and takes at most about `budget` bytes of output.
-    pub fn sweep(&mut self, budget: usize, buffer: &mut Vec<u8>, news: &mut dyn FnMut(News<'_>)) -> Sweep {
+    pub fn sweep(
+        &mut self,
+        budget: usize,
+        buffer: &mut Vec<u8>,
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Sweep {
         buffer.resize(READ_SIZE, 0);
         let mut left = budget;
         let mut idle_turns = 0;
@@ -311,7 +345,8 @@ impl Link {
                         .get_server_public_key()
                         .and_then(|key| key.get_public_key_hash(PublicKeyHashType::Sha256));
                     let hash = hash.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-                    let hash = hash.ok_or_else(|| Fault::Protocol("it has no host key".to_owned()))?;
+                    let hash =
+                        hash.ok_or_else(|| Fault::Protocol("it has no host key".to_owned()))?;
                     self.op = Op::None;
                     news(News::Handshaken(hash));
                     Ok(Step::Done)
@@ -347,7 +382,10 @@ impl Link {
                 let prompts = prompts.map(|info| info.prompts).unwrap_or_default();
                 let questions = prompts
                     .into_iter()
-                    .map(|prompt| Question { text: prompt.prompt, echo: prompt.echo })
+                    .map(|prompt| Question {
+                        text: prompt.prompt,
+                        echo: prompt.echo,
+                    })
                     .collect();
                 news(News::Asked(questions));
             },
@@ -358,12 +396,16 @@ impl Link {
     }
 
     fn open_step(&mut self, news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
-        let Some(request) = &self.request else { return Ok(Step::Wait) };
+        let Some(request) = &self.request else {
+            return Ok(Step::Wait);
+        };
         if self.channel.is_none() {
             let channel = self.session.new_channel();
             self.channel = Some(channel.map_err(|error| Fault::Protocol(explain(&error)))?);
         }
-        let Some(channel) = &self.channel else { return Ok(Step::Wait) };
+        let Some(channel) = &self.channel else {
+            return Ok(Step::Wait);
+        };
         let (result, next, what) = match self.op {
             Op::OpenChannel => (channel.open_session(), Op::RequestPty, "a session channel"),
             Op::RequestPty => {
@@ -371,7 +413,11 @@ impl Link {
                 let result = channel.request_pty(&request.term, cols.into(), rows.into());
                 (result, Op::RequestShell, "a pty")
             },
-            _ => (channel.request_exec(&request.command), Op::Shell, "its shell"),
+            _ => (
+                channel.request_exec(&request.command),
+                Op::Shell,
+                "its shell",
+            ),
         };
         match result {
             Ok(()) => {
@@ -397,8 +443,14 @@ impl Link {
         }
     }
 
-    fn read_step(&mut self, buffer: &mut [u8], news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
-        let Some(channel) = &self.channel else { return Ok(Step::Wait) };
+    fn read_step(
+        &mut self,
+        buffer: &mut [u8],
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Result<Step, Fault> {
+        let Some(channel) = &self.channel else {
+            return Ok(Step::Wait);
+        };
         for is_stderr in [false, true] {
             match channel.read_nonblocking(buffer, is_stderr) {
                 Ok(0) => {},
@@ -419,10 +471,16 @@ impl Link {
             self.op = Op::None;
             self.channel = None;
             news(News::Closed(status));
-            return Ok(if self.session.is_connected() { Step::Done } else { Step::Closed });
+            return Ok(if self.session.is_connected() {
+                Step::Done
+            } else {
+                Step::Closed
+            });
         }
         if !self.session.is_connected() {
-            return Err(Fault::Dropped("the connection was closed by the other side".to_owned()));
+            return Err(Fault::Dropped(
+                "the connection was closed by the other side".to_owned(),
+            ));
         }
         Ok(Step::Wait)
     }
@@ -462,7 +520,10 @@ pub fn login_by_agent(session: &Session, socket: &Path) -> Result<Option<Methods
             // No agent there, or one without keys: the next method may do.
             drop(error);
             let known = methods(session);
-            Ok(Some(Methods { publickey: true, ..known }))
+            Ok(Some(Methods {
+                publickey: true,
+                ..known
+            }))
         },
         Err(error) => Err(fault(&error)),
     }
@@ -477,9 +538,16 @@ fn again(error: &SshError) -> Result<Step, Fault> {
 
 fn ended(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["disconnected", "reset by peer", "closed", "broken pipe", "remote host", "socket error"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "disconnected",
+        "reset by peer",
+        "closed",
+        "broken pipe",
+        "remote host",
+        "socket error",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 fn fault(error: &SshError) -> Fault {

@@ -5,14 +5,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-nix::ioctl_read_bad!(fionread, nix::libc::FIONREAD, nix::libc::c_int);
+mod ioctl {
+    #![allow(missing_docs, reason = "the macro makes the function")]
+    nix::ioctl_read_bad!(fionread, nix::libc::FIONREAD, nix::libc::c_int);
+}
 
 /// How many bytes wait in the kernel to be read; 0 where that cannot be told.
 pub fn readable_bytes(fd: RawFd) -> usize {
     let mut count: nix::libc::c_int = 0;
     // SAFETY: FIONREAD writes one int to the address that is given; a bad fd is an error.
-    let result = unsafe { fionread(fd, &raw mut count) };
-    if result.is_ok() { usize::try_from(count).unwrap_or(0) } else { 0 }
+    let result = unsafe { ioctl::fionread(fd, &raw mut count) };
+    if result.is_ok() {
+        usize::try_from(count).unwrap_or(0)
+    } else {
+        0
+    }
 }
 
 /// True if a read would not wait: there are bytes, or it is at its end.
@@ -38,7 +45,7 @@ pub fn set_nonblocking(fd: RawFd) {
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     if let Ok(flags) = fcntl(fd, FcntlArg::F_GETFL) {
         let flags = OFlag::from_bits_retain(flags) | OFlag::O_NONBLOCK;
-        drop(fcntl(fd, FcntlArg::F_SETFL(flags)));
+        let _ = fcntl(fd, FcntlArg::F_SETFL(flags));
     }
 }
 
@@ -51,16 +58,24 @@ pub fn close(fd: RawFd) {
 /// Raises the soft limit on open files as far as the hard one allows, and returns it.
 pub fn raise_open_files() -> usize {
     const ENOUGH: u64 = 65_536;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 256 };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return 256;
+    };
     let wanted = hard.min(ENOUGH).max(soft);
-    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() { wanted } else { soft };
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() {
+        wanted
+    } else {
+        soft
+    };
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 /// The name of the user that this process belongs to.
 pub fn user_name() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid());
-    user.ok().flatten().map_or_else(|| "root".to_owned(), |user| user.name)
+    user.ok()
+        .flatten()
+        .map_or_else(|| "root".to_owned(), |user| user.name)
 }
 
 /// Moves standard input out of the way: libssh copies the settings of fd 0 to the nodes' ptys, and
@@ -81,9 +96,9 @@ pub fn keep_alive(fd: RawFd) {
     // SAFETY: the caller holds the socket open for the length of this call.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     // A kernel that lacks one of these has its own ideas of when a peer is dead.
-    drop(setsockopt(&fd, sockopt::KeepAlive, &true));
-    drop(setsockopt(&fd, sockopt::TcpKeepIdle, &60));
-    drop(setsockopt(&fd, sockopt::TcpKeepInterval, &15));
-    drop(setsockopt(&fd, sockopt::TcpKeepCount, &4));
-    drop(setsockopt(&fd, sockopt::TcpUserTimeout, &120_000));
+    let _ = setsockopt(&fd, sockopt::KeepAlive, &true);
+    let _ = setsockopt(&fd, sockopt::TcpKeepIdle, &60);
+    let _ = setsockopt(&fd, sockopt::TcpKeepInterval, &15);
+    let _ = setsockopt(&fd, sockopt::TcpKeepCount, &4);
+    let _ = setsockopt(&fd, sockopt::TcpUserTimeout, &120_000);
 }

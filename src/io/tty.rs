@@ -61,13 +61,24 @@ impl Terminal {
 
 /// The size of a terminal; `None` where it is none, or does not know.
 pub fn size(tty: &impl AsFd) -> Option<Size> {
-    let mut size = nix::pty::Winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = nix::pty::Winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: TIOCGWINSZ writes one winsize to the address that is given.
-    unsafe { winsize(tty.as_fd().as_raw_fd(), &raw mut size) }.ok()?;
-    (size.ws_col > 0 && size.ws_row > 0).then_some(Size { cols: size.ws_col, rows: size.ws_row })
+    unsafe { ioctl::winsize(tty.as_fd().as_raw_fd(), &raw mut size) }.ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some(Size {
+        cols: size.ws_col,
+        rows: size.ws_row,
+    })
 }
 
-nix::ioctl_read_bad!(winsize, nix::libc::TIOCGWINSZ, nix::pty::Winsize);
+mod ioctl {
+    #![allow(missing_docs, reason = "the macro makes the function")]
+    nix::ioctl_read_bad!(winsize, nix::libc::TIOCGWINSZ, nix::pty::Winsize);
+}
 
 /// Turns the echo of a terminal that does its own editing on or off.
 #[derive(Debug)]
@@ -86,14 +97,14 @@ impl Echo {
     pub fn set(&mut self, on: bool) {
         if on {
             if let Some(before) = self.before.take() {
-                drop(tcsetattr(&self.tty, SetArg::TCSADRAIN, &before));
+                let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, &before);
             }
         } else if self.before.is_none()
             && let Ok(now) = tcgetattr(&self.tty)
         {
             let mut silent = now.clone();
             silent.local_flags.remove(LocalFlags::ECHO);
-            drop(tcsetattr(&self.tty, SetArg::TCSADRAIN, &silent));
+            let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, &silent);
             self.before = Some(now);
         }
     }
@@ -120,16 +131,26 @@ impl Output {
     pub fn new(fd: OwnedFd) -> Self {
         let file = File::from(fd);
         let kind = file.metadata().map(|meta| meta.file_type());
-        let pollable = kind.is_ok_and(|kind| {
-            kind.is_fifo() || kind.is_socket() || kind.is_char_device()
-        });
+        let pollable =
+            kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_char_device());
         if !pollable {
-            return Self { file, pollable, broken: false };
+            return Self {
+                file,
+                pollable,
+                broken: false,
+            };
         }
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-        let again = OpenOptions::new().write(true).custom_flags(flags).open(path);
-        Self { file: again.unwrap_or(file), pollable, broken: false }
+        let again = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags)
+            .open(path);
+        Self {
+            file: again.unwrap_or(file),
+            pollable,
+            broken: false,
+        }
     }
 
     /// The file, for the event loop; `None` for what cannot be waited for.
@@ -141,7 +162,9 @@ impl Output {
     pub fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut done = 0;
         let result = loop {
-            let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) else { break Ok(()) };
+            let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) else {
+                break Ok(());
+            };
             if self.broken {
                 done = bytes.len();
                 break Ok(());

@@ -89,7 +89,13 @@ impl Workers {
     /// No threads yet.
     pub fn new(waker: Arc<Waker>) -> Self {
         let (sender, answers) = channel();
-        Self { answers, sender, waker, running: 0, waiting: std::collections::VecDeque::new() }
+        Self {
+            answers,
+            sender,
+            waker,
+            running: 0,
+            waiting: std::collections::VecDeque::new(),
+        }
     }
 
     /// Does something that blocks.
@@ -109,7 +115,9 @@ impl Workers {
     #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
     fn start_some(&mut self) {
         while self.running < THREADS_MAX {
-            let Some(WorkItem(work)) = self.waiting.pop_front() else { return };
+            let Some(WorkItem(work)) = self.waiting.pop_front() else {
+                return;
+            };
             self.running += 1;
             let (sender, waker) = (self.sender.clone(), Arc::clone(&self.waker));
             std::thread::spawn(move || {
@@ -150,7 +158,10 @@ pub fn load_key(path: PathBuf, passphrase: Option<Zeroizing<String>>) -> Answer 
         _ if locked && passphrase.is_none() => KeyFile::Locked,
         Some(key) => KeyFile::Ready(key),
         None if locked => KeyFile::Locked,
-        None => KeyFile::Failed(format!("{} is no private key that dust can read", path.display())),
+        None => KeyFile::Failed(format!(
+            "{} is no private key that dust can read",
+            path.display()
+        )),
     };
     Answer::Key(path, file)
 }
@@ -171,16 +182,27 @@ pub fn agent_login(
     socket: &std::path::Path,
 ) -> Answer {
     let result = ssh::login_by_agent(&session, socket);
-    Answer::Agent { node, attempt, session: Lent(session), fd, result }
+    Answer::Agent {
+        node,
+        attempt,
+        session: Lent(session),
+        fd,
+        result,
+    }
 }
 
 /// Waits for a child of ours.
 pub fn wait_child(mut child: std::process::Child) -> Answer {
     use std::os::unix::process::ExitStatusExt as _;
-    let status = child.wait().map_err(|error| error.to_string()).map(|status| {
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        u8::try_from(code & 0xff).unwrap_or(u8::MAX)
-    });
+    let status = child
+        .wait()
+        .map_err(|error| error.to_string())
+        .map(|status| {
+            let code = status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+            u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+        });
     Answer::Child(status)
 }
 
@@ -233,7 +255,10 @@ pub fn provide(
             Ok(node) => nodes.push(crate::app::ProvidedNode {
                 name: node.name,
                 state: node.state,
-                addr: node.addr.zip(node.port).map(|(addr, port)| SocketAddr::new(addr, port)),
+                addr: node
+                    .addr
+                    .zip(node.port)
+                    .map(|(addr, port)| SocketAddr::new(addr, port)),
                 user: Some(super::sys::user_name()),
                 host_key: node.host_key_fingerprint,
                 key: key.clone(),
@@ -241,7 +266,12 @@ pub fn provide(
             Err(error) => failures.push((name.clone(), error.to_string())),
         }
     }
-    Answer::Provided(Provided { cluster, request, nodes, failures })
+    Answer::Provided(Provided {
+        cluster,
+        request,
+        nodes,
+        failures,
+    })
 }
 
 /// Without the provider there is nothing to ask.
@@ -254,5 +284,10 @@ pub fn provide(
     _place: &super::Place,
 ) -> Answer {
     let why = "provider=local is not built into this dust".to_owned();
-    Answer::Provided(Provided { cluster, request, nodes: Vec::new(), failures: vec![(String::new(), why)] })
+    Answer::Provided(Provided {
+        cluster,
+        request,
+        nodes: Vec::new(),
+        failures: vec![(String::new(), why)],
+    })
 }

@@ -151,10 +151,16 @@ const SIGNALS: &[(&str, u8)] = &[
 
 /// The number of a signal by its name without `SIG`.
 pub fn signal_number(name: &str) -> Option<u8> {
-    SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+    SIGNALS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, number)| *number)
 }
 
 /// The name of a signal without `SIG`, by its number.
 pub fn signal_name(number: u8) -> Option<&'static str> {
-    SIGNALS.iter().find(|(_, known)| *known == number).map(|(name, _)| *name)
+    SIGNALS
+        .iter()
+        .find(|(_, known)| *known == number)
+        .map(|(name, _)| *name)
 }

@@ -256,7 +256,10 @@ impl Life {
 
     /// It counts against the limit on connections that are not authenticated yet.
     pub fn is_connecting(&self) -> bool {
-        !matches!(self.phase, Phase::Down | Phase::Up | Phase::Pausing | Phase::Opening)
+        !matches!(
+            self.phase,
+            Phase::Down | Phase::Up | Phase::Pausing | Phase::Opening
+        )
     }
 
     /// It waits for its turn to be dialled again.
@@ -305,7 +308,11 @@ impl Life {
         self.steps = self.plan();
         self.next_step = 0;
         self.tried.clear();
-        self.methods = Methods { publickey: true, password: false, interactive: false };
+        self.methods = Methods {
+            publickey: true,
+            password: false,
+            interactive: false,
+        };
         if let Some(command) = self.route.proxy_command.clone() {
             self.phase = Phase::Dialling;
             out.push(Wish::Proxy(command));
@@ -339,7 +346,10 @@ impl Life {
             let why = if self.last_fault.is_empty() {
                 format!("timed out after {seconds} s while {doing}")
             } else {
-                format!("timed out after {seconds} s; the last attempt: {}", self.last_fault)
+                format!(
+                    "timed out after {seconds} s; the last attempt: {}",
+                    self.last_fault
+                )
             };
             self.fail(why, out);
         } else if self.wake.is_some_and(|at| at <= now) {
@@ -364,7 +374,9 @@ impl Life {
                 self.dial(now, out);
             },
             (Phase::Resolving, Event::Resolved(result)) => {
-                let why = result.err().unwrap_or_else(|| "it has no address".to_owned());
+                let why = result
+                    .err()
+                    .unwrap_or_else(|| "it has no address".to_owned());
                 let host = self.route.host.clone();
                 self.fail(format!("cannot resolve {host}: {why}"), out);
             },
@@ -403,7 +415,10 @@ impl Life {
                     out.push(Wish::Answer(Vec::new()));
                 } else {
                     self.phase = Phase::Asking;
-                    out.push(Wish::Ask { questions, repeat: self.asked > 1 });
+                    out.push(Wish::Ask {
+                        questions,
+                        repeat: self.asked > 1,
+                    });
                 }
             },
             (Phase::Asking, Event::Answers(answers)) => self.answered(now, answers, out),
@@ -434,8 +449,16 @@ impl Life {
     }
 
     fn plan(&self) -> Vec<Method> {
-        let keys = self.route.identities.iter().map(|identity| Method::Key(identity.path.clone()));
-        let agent = self.route.agent.iter().map(|path| Method::Agent(path.clone()));
+        let keys = self
+            .route
+            .identities
+            .iter()
+            .map(|identity| Method::Key(identity.path.clone()));
+        let agent = self
+            .route
+            .agent
+            .iter()
+            .map(|path| Method::Agent(path.clone()));
         if self.route.agent_first {
             agent.chain(keys).collect()
         } else {
@@ -444,7 +467,9 @@ impl Life {
     }
 
     fn dial(&mut self, now: Instant, out: &mut Vec<Wish>) {
-        let Some(&address) = self.addresses.get(self.next_address) else { return };
+        let Some(&address) = self.addresses.get(self.next_address) else {
+            return;
+        };
         self.next_address += 1;
         self.phase = Phase::Dialling;
         let more = self.next_address < self.addresses.len();
@@ -453,8 +478,18 @@ impl Life {
     }
 
     fn check_host_key(&mut self, fingerprint: &str, verdict: HostKeyVerdict, out: &mut Vec<Wish>) {
-        let Route { alias, host, port, host_keys, .. } = &self.route;
-        let at = if alias == host { format!("{host}:{port}") } else { format!("{alias} at {host}:{port}") };
+        let Route {
+            alias,
+            host,
+            port,
+            host_keys,
+            ..
+        } = &self.route;
+        let at = if alias == host {
+            format!("{host}:{port}")
+        } else {
+            format!("{alias} at {host}:{port}")
+        };
         match (host_keys, verdict) {
             (HostKeyPolicy::Off, _) | (_, HostKeyVerdict::Known) => self.next_method(out),
             (HostKeyPolicy::AcceptNew, HostKeyVerdict::New) => {
@@ -476,7 +511,10 @@ impl Life {
                 self.fail(why, out);
             },
             (_, HostKeyVerdict::Revoked) => {
-                self.fail(format!("its host key {fingerprint} is marked as revoked"), out);
+                self.fail(
+                    format!("its host key {fingerprint} is marked as revoked"),
+                    out,
+                );
             },
         }
     }
@@ -502,7 +540,10 @@ impl Life {
             self.current = Some(Method::Interactive);
             self.login(out);
         } else if self.asked >= ASK_MAX {
-            self.fail("permission denied: the answers were not accepted".to_owned(), out);
+            self.fail(
+                "permission denied: the answers were not accepted".to_owned(),
+                out,
+            );
         } else if self.methods.interactive {
             self.asked += 1;
             self.current = Some(Method::Interactive);
@@ -513,10 +554,17 @@ impl Life {
             self.phase = Phase::Asking;
             let text = format!("{}@{}'s password: ", self.route.user, self.route.host);
             let questions = vec![Question { text, echo: false }];
-            out.push(Wish::Ask { questions, repeat: self.asked > 1 });
+            out.push(Wish::Ask {
+                questions,
+                repeat: self.asked > 1,
+            });
         } else {
             let mut why = format!("permission denied for user {}", self.route.user);
-            why.push_str(if self.tried.is_empty() { ": " } else { " (tried " });
+            why.push_str(if self.tried.is_empty() {
+                ": "
+            } else {
+                " (tried "
+            });
             if self.tried.is_empty() {
                 why.push_str("there is no key to try; set keyfile= or start an agent");
             } else {
@@ -528,7 +576,9 @@ impl Life {
     }
 
     fn login(&mut self, out: &mut Vec<Wish>) {
-        let Some(method) = self.current.clone() else { return };
+        let Some(method) = self.current.clone() else {
+            return;
+        };
         self.phase = Phase::Authenticating;
         match &method {
             Method::Key(path) => self.tried.push(path.display().to_string()),
@@ -541,14 +591,21 @@ impl Life {
     fn answered(&mut self, now: Instant, answers: Option<Vec<String>>, out: &mut Vec<Wish>) {
         let Some(mut answers) = answers else {
             let user = self.route.user.clone();
-            self.fail(format!("permission denied for user {user}: no answer was given"), out);
+            self.fail(
+                format!("permission denied for user {user}: no answer was given"),
+                out,
+            );
             return;
         };
         // A person was asked: the time that took is not the node's.
         self.deadline = Some(now + self.route.timeout);
         self.phase = Phase::Authenticating;
         if matches!(self.current, Some(Method::Password(_))) {
-            let password = if answers.is_empty() { String::new() } else { answers.swap_remove(0) };
+            let password = if answers.is_empty() {
+                String::new()
+            } else {
+                answers.swap_remove(0)
+            };
             out.push(Wish::Login(Method::Password(password)));
         } else {
             out.push(Wish::Answer(answers));
@@ -594,8 +651,13 @@ impl Life {
     /// Full jitter: between nothing and a bound that doubles with every attempt.
     fn pause(&mut self) -> Duration {
         // A linear congruential step (Numerical Recipes' constants) is random enough to spread.
-        self.jitter = self.jitter.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let bound = PAUSE.saturating_mul(1 << self.attempts.min(6)).min(PAUSE_MAX);
+        self.jitter = self
+            .jitter
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        let bound = PAUSE
+            .saturating_mul(1 << self.attempts.min(6))
+            .min(PAUSE_MAX);
         PAUSE / 4 + bound.mul_f64(f64::from(self.jitter >> 8) / f64::from(1u32 << 24))
     }
 }

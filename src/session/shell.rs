@@ -16,6 +16,7 @@
 //! not a mark is the command's own output, to the byte.
 
 use super::encode;
+use std::fmt::Write as _;
 
 /// RS, the record separator of ASCII: rare in output, harmless where it does appear.
 const RS: u8 = 0x1e;
@@ -34,7 +35,12 @@ impl Nonce {
     /// A nonce from random bytes.
     pub fn new(random: [u8; 12]) -> Self {
         const DIGITS: &[u8; 32] = b"0123456789abcdefghijkmnpqrstuvwx";
-        Self(random.iter().map(|byte| char::from(DIGITS[usize::from(byte & 31)])).collect())
+        Self(
+            random
+                .iter()
+                .map(|byte| char::from(DIGITS[usize::from(byte & 31)]))
+                .collect(),
+        )
     }
 }
 
@@ -68,11 +74,15 @@ const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 /// login shell. Names of variables must be identifiers; characters that a single-quoted word of
 /// some shell family cannot hold are dropped from the values.
 pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
-    let mut script = String::from("DUST_INIT=$1 DUST_MARK=$2 DUST_MORE=$3;export DUST_INIT DUST_MARK DUST_MORE;");
+    let mut script = String::from(
+        "DUST_INIT=$1 DUST_MARK=$2 DUST_MORE=$3;export DUST_INIT DUST_MARK DUST_MORE;",
+    );
     for (name, value) in vars {
-        let plain: String =
-            value.chars().filter(|c| c.is_ascii_graphic() && !"'\"\\!$`".contains(*c)).collect();
-        script.push_str(&format!("{name}=\"{plain}\";export {name};"));
+        let plain: String = value
+            .chars()
+            .filter(|c| c.is_ascii_graphic() && !"'\"\\!$`".contains(*c))
+            .collect();
+        let _ = write!(script, "{name}=\"{plain}\";export {name};");
     }
     script.push_str(concat!(
         r#"stty -echo -onlcr;case "${SHELL##*/}" in "#,
@@ -170,8 +180,11 @@ impl Shell {
                     // zsh drops the line that follows an interrupt at its prompt.
                     self.out.push(b'\n');
                 }
-                let prefix =
-                    if std::mem::take(&mut self.echoing) { "stty -echo -onlcr;" } else { "" };
+                let prefix = if std::mem::take(&mut self.echoing) {
+                    "stty -echo -onlcr;"
+                } else {
+                    ""
+                };
                 let bytes = encode::command(self.seq, text, prefix);
                 self.out.extend_from_slice(&bytes);
                 self.at_start = true;
@@ -198,7 +211,8 @@ impl Shell {
             self.aborted = true;
             self.seq += 1;
             self.expected = self.seq.to_string();
-            self.out.extend_from_slice(format!("\n _dust_n={}\n", self.seq).as_bytes());
+            self.out
+                .extend_from_slice(format!("\n _dust_n={}\n", self.seq).as_bytes());
         }
     }
 
@@ -274,7 +288,12 @@ impl Shell {
                     self.held.extend_from_slice(rest);
                     return;
                 },
-                Mark::Prompt { length, status, ours, numbered } => {
+                Mark::Prompt {
+                    length,
+                    status,
+                    ours,
+                    numbered,
+                } => {
                     self.before_mark(before, status, found);
                     self.prompt(status, ours, numbered, found);
                     data = rest.get(length..).unwrap_or_default();
@@ -292,16 +311,32 @@ impl Shell {
 
     fn mark(&self, text: &[u8]) -> Mark {
         let Nonce(word) = &self.nonce;
-        let Some(body) = text.get(1..) else { return Mark::None };
-        let shared = body.iter().zip(word.as_bytes()).take_while(|(a, b)| a == b).count();
+        let Some(body) = text.get(1..) else {
+            return Mark::None;
+        };
+        let shared = body
+            .iter()
+            .zip(word.as_bytes())
+            .take_while(|(a, b)| a == b)
+            .count();
         if shared < word.len() {
-            return if shared == body.len() { Mark::Incomplete } else { Mark::None };
+            return if shared == body.len() {
+                Mark::Incomplete
+            } else {
+                Mark::None
+            };
         }
         let Some(end) = memchr::memchr(RS, body) else {
-            return if body.len() < MARK_MAX { Mark::Incomplete } else { Mark::None };
+            return if body.len() < MARK_MAX {
+                Mark::Incomplete
+            } else {
+                Mark::None
+            };
         };
         let fields = body.get(word.len()..end).unwrap_or_default();
-        let Ok(fields) = std::str::from_utf8(fields) else { return Mark::None };
+        let Ok(fields) = std::str::from_utf8(fields) else {
+            return Mark::None;
+        };
         let length = end + 2;
         if fields == "+" {
             return Mark::More { length };
@@ -329,7 +364,11 @@ impl Shell {
             State::Busy if ours => {
                 self.state = State::Idle;
                 self.at_start = false;
-                let status = if std::mem::take(&mut self.aborted) { 130 } else { status };
+                let status = if std::mem::take(&mut self.aborted) {
+                    130
+                } else {
+                    status
+                };
                 found(Piece::Ended(status));
             },
             // The interrupt reached the shell before it had read the command.
@@ -346,7 +385,11 @@ impl Shell {
     /// Output that ends at a mark. A shell that was interrupted prints an empty line first.
     fn before_mark(&mut self, text: &[u8], status: u8, found: &mut dyn FnMut(Piece<'_>)) {
         let own = self.interrupted && status == 130 && self.state == State::Busy;
-        let text = if own { text.strip_suffix(b"\n").unwrap_or(text) } else { text };
+        let text = if own {
+            text.strip_suffix(b"\n").unwrap_or(text)
+        } else {
+            text
+        };
         self.output(text, found);
         // An echo that never ended is no echo.
         if !self.held.is_empty() {
@@ -363,7 +406,8 @@ impl Shell {
         match self.state {
             State::Starting => {
                 let room = START_UP_MAX.saturating_sub(self.start_up.len());
-                self.start_up.extend_from_slice(text.get(..room.min(text.len())).unwrap_or(text));
+                self.start_up
+                    .extend_from_slice(text.get(..room.min(text.len())).unwrap_or(text));
             },
             State::Busy if self.at_start => self.first_output(text, found),
             State::Idle if text.starts_with(ASH_NOISE) => {
@@ -407,8 +451,15 @@ impl Shell {
 enum Mark {
     None,
     Incomplete,
-    Prompt { length: usize, status: u8, ours: bool, numbered: bool },
-    More { length: usize },
+    Prompt {
+        length: usize,
+        status: u8,
+        ours: bool,
+        numbered: bool,
+    },
+    More {
+        length: usize,
+    },
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ fn route() -> Route {
         alias: "h".to_owned(),
         proxy_command: None,
         host_keys: HostKeyPolicy::AcceptNew,
-        identities: vec![Identity { path: PathBuf::from("/k"), named: true }],
+        identities: vec![Identity {
+            path: PathBuf::from("/k"),
+            named: true,
+        }],
         agent: None,
         agent_first: false,
         timeout: Duration::from_secs(30),
@@ -23,7 +26,10 @@ struct Script {
 impl Script {
     #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
     fn new(route: Route) -> Self {
-        Self { life: Life::new(route, 7), now: Instant::now() }
+        Self {
+            life: Life::new(route, 7),
+            now: Instant::now(),
+        }
     }
 
     fn start(&mut self) -> Vec<Wish> {
@@ -45,15 +51,18 @@ impl Script {
         out
     }
 
-    fn to_handshake(&mut self) {
+    fn reach_handshake(&mut self) {
         self.start();
         self.on(Event::Resolved(Ok(vec![address(1)])));
         assert_eq!(self.on(Event::Connected), [Wish::Handshake]);
     }
 
-    fn to_login(&mut self) {
-        self.to_handshake();
-        let wishes = self.on(Event::Handshaken("SHA256:a".to_owned(), HostKeyVerdict::Known));
+    fn reach_login(&mut self) {
+        self.reach_handshake();
+        let wishes = self.on(Event::Handshaken(
+            "SHA256:a".to_owned(),
+            HostKeyVerdict::Known,
+        ));
         assert_eq!(wishes, [Wish::Load(PathBuf::from("/k"))]);
         let wishes = self.on(Event::Key(Ok(true)));
         assert_eq!(wishes, [Wish::Login(Method::Key(PathBuf::from("/k")))]);
@@ -75,10 +84,16 @@ fn down(wishes: &[Wish]) -> &str {
 fn from_nothing_to_a_shell() {
     let mut script = Script::new(route());
     assert_eq!(script.start(), [Wish::Resolve]);
-    assert_eq!(script.on(Event::Resolved(Ok(vec![address(1)]))), [Wish::Dial(address(1))]);
+    assert_eq!(
+        script.on(Event::Resolved(Ok(vec![address(1)]))),
+        [Wish::Dial(address(1))]
+    );
     assert_eq!(script.on(Event::Connected), [Wish::Handshake]);
     assert_eq!(
-        script.on(Event::Handshaken("SHA256:a".to_owned(), HostKeyVerdict::New)),
+        script.on(Event::Handshaken(
+            "SHA256:a".to_owned(),
+            HostKeyVerdict::New
+        )),
         [Wish::Remember, Wish::Load(PathBuf::from("/k"))]
     );
     script.on(Event::Key(Ok(true)));
@@ -90,22 +105,36 @@ fn from_nothing_to_a_shell() {
 #[test]
 fn a_changed_host_key_is_refused_with_both_fingerprints() {
     for policy in [HostKeyPolicy::AcceptNew, HostKeyPolicy::Strict] {
-        let mut script = Script::new(Route { host_keys: policy, ..route() });
-        script.to_handshake();
+        let mut script = Script::new(Route {
+            host_keys: policy,
+            ..route()
+        });
+        script.reach_handshake();
         let known = HostKeyVerdict::Changed(vec!["SHA256:old (file:3)".to_owned()]);
         let wishes = script.on(Event::Handshaken("SHA256:new".to_owned(), known));
         let why = down(&wishes);
-        assert!(why.contains("SHA256:old") && why.contains("SHA256:new"), "{why}");
+        assert!(
+            why.contains("SHA256:old") && why.contains("SHA256:new"),
+            "{why}"
+        );
     }
 }
 
 #[test]
 fn strict_refuses_a_new_key_and_off_asks_nothing() {
-    let mut script = Script::new(Route { host_keys: HostKeyPolicy::Strict, ..route() });
-    script.to_handshake();
-    assert!(down(&script.on(Event::Handshaken("x".to_owned(), HostKeyVerdict::New))).contains("strict"));
-    let mut script = Script::new(Route { host_keys: HostKeyPolicy::Off, ..route() });
-    script.to_handshake();
+    let mut script = Script::new(Route {
+        host_keys: HostKeyPolicy::Strict,
+        ..route()
+    });
+    script.reach_handshake();
+    assert!(
+        down(&script.on(Event::Handshaken("x".to_owned(), HostKeyVerdict::New))).contains("strict")
+    );
+    let mut script = Script::new(Route {
+        host_keys: HostKeyPolicy::Off,
+        ..route()
+    });
+    script.reach_handshake();
     let changed = HostKeyVerdict::Changed(Vec::new());
     assert_eq!(
         script.on(Event::Handshaken("x".to_owned(), changed)),
@@ -116,13 +145,17 @@ fn strict_refuses_a_new_key_and_off_asks_nothing() {
 #[test]
 fn a_dropped_connection_is_tried_again_until_the_time_is_up() {
     let mut script = Script::new(route());
-    script.to_handshake();
+    script.reach_handshake();
     for _ in 0..4 {
         let dropped = Event::Fault(Fault::Dropped("closed".to_owned()));
         assert_eq!(script.on(dropped), [Wish::Hangup]);
         assert!(script.life.is_pausing());
         let wishes = script.after(Duration::from_millis(4100));
-        assert_eq!(wishes, [Wish::Dial(address(1))], "the name is not looked up again");
+        assert_eq!(
+            wishes,
+            [Wish::Dial(address(1))],
+            "the name is not looked up again"
+        );
         script.on(Event::Connected);
     }
     let wishes = script.after(Duration::from_secs(15));
@@ -152,28 +185,47 @@ fn a_silent_address_yields_to_the_next() {
 #[test]
 fn a_named_key_that_cannot_be_read_is_an_error_and_a_default_one_is_not() {
     let mut script = Script::new(route());
-    script.to_handshake();
+    script.reach_handshake();
     script.on(Event::Handshaken("x".to_owned(), HostKeyVerdict::Known));
     let wishes = script.on(Event::Key(Err("/k: permission denied".to_owned())));
     assert_eq!(down(&wishes), "/k: permission denied");
 
-    let two = ["/a", "/b"].map(|path| Identity { path: PathBuf::from(path), named: false });
-    let mut script = Script::new(Route { identities: two.to_vec(), ..route() });
-    script.to_handshake();
+    let two = ["/a", "/b"].map(|path| Identity {
+        path: PathBuf::from(path),
+        named: false,
+    });
+    let mut script = Script::new(Route {
+        identities: two.to_vec(),
+        ..route()
+    });
+    script.reach_handshake();
     script.on(Event::Handshaken("x".to_owned(), HostKeyVerdict::Known));
-    assert_eq!(script.on(Event::Key(Ok(false))), [Wish::Load(PathBuf::from("/b"))]);
+    assert_eq!(
+        script.on(Event::Key(Ok(false))),
+        [Wish::Load(PathBuf::from("/b"))]
+    );
 }
 
 #[test]
 fn after_the_keys_come_questions_three_times() {
     let mut script = Script::new(route());
-    script.to_login();
-    let password = Methods { publickey: true, password: true, interactive: false };
+    script.reach_login();
+    let password = Methods {
+        publickey: true,
+        password: true,
+        interactive: false,
+    };
     for turn in 0..3 {
         let wishes = script.on(Event::Denied(password));
-        assert!(matches!(&wishes[..], [Wish::Ask { repeat, .. }] if *repeat == (turn > 0)), "{wishes:?}");
+        assert!(
+            matches!(&wishes[..], [Wish::Ask { repeat, .. }] if *repeat == (turn > 0)),
+            "{wishes:?}"
+        );
         script.now += Duration::from_secs(100);
-        assert!(script.after(Duration::ZERO).is_empty(), "a person may take their time");
+        assert!(
+            script.after(Duration::ZERO).is_empty(),
+            "a person may take their time"
+        );
         let wishes = script.on(Event::Answers(Some(vec!["pw".to_owned()])));
         assert_eq!(wishes, [Wish::Login(Method::Password("pw".to_owned()))]);
     }
@@ -183,12 +235,27 @@ fn after_the_keys_come_questions_three_times() {
 #[test]
 fn a_login_in_several_steps() {
     let mut script = Script::new(route());
-    script.to_login();
-    let interactive = Methods { interactive: true, ..Methods::default() };
-    assert_eq!(script.on(Event::Denied(interactive)), [Wish::Login(Method::Interactive)]);
-    let question = Question { text: "Code: ".to_owned(), echo: true };
+    script.reach_login();
+    let interactive = Methods {
+        interactive: true,
+        ..Methods::default()
+    };
+    assert_eq!(
+        script.on(Event::Denied(interactive)),
+        [Wish::Login(Method::Interactive)]
+    );
+    let question = Question {
+        text: "Code: ".to_owned(),
+        echo: true,
+    };
     let wishes = script.on(Event::Asked(vec![question.clone()]));
-    assert_eq!(wishes, [Wish::Ask { questions: vec![question], repeat: false }]);
+    assert_eq!(
+        wishes,
+        [Wish::Ask {
+            questions: vec![question],
+            repeat: false
+        }]
+    );
     let wishes = script.on(Event::Answers(Some(vec!["123".to_owned()])));
     assert_eq!(wishes, [Wish::Answer(vec!["123".to_owned()])]);
     assert_eq!(script.on(Event::Accepted), [Wish::Open]);
@@ -197,8 +264,11 @@ fn a_login_in_several_steps() {
 #[test]
 fn a_refusal_names_what_was_tried() {
     let mut script = Script::new(route());
-    script.to_login();
-    let keys_only = Methods { publickey: true, ..Methods::default() };
+    script.reach_login();
+    let keys_only = Methods {
+        publickey: true,
+        ..Methods::default()
+    };
     let wishes = script.on(Event::Denied(keys_only));
     assert!(down(&wishes).contains("tried /k"), "{wishes:?}");
 }
@@ -206,10 +276,14 @@ fn a_refusal_names_what_was_tried() {
 #[test]
 fn late_news_of_a_dead_attempt_is_ignored() {
     let mut script = Script::new(route());
-    script.to_login();
+    script.reach_login();
     let mut out = Vec::new();
     script.life.hang_up(&mut out);
     assert_eq!(out, [Wish::Hangup]);
     assert!(script.on(Event::Accepted).is_empty());
-    assert!(script.on(Event::Fault(Fault::Protocol("x".to_owned()))).is_empty());
+    assert!(
+        script
+            .on(Event::Fault(Fault::Protocol("x".to_owned())))
+            .is_empty()
+    );
 }

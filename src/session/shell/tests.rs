@@ -20,7 +20,7 @@ fn feed(shell: &mut Shell, text: &str) -> String {
     shell.receive(text.as_bytes(), &mut |piece| match piece {
         Piece::Ready => log.push('!'),
         Piece::Output(bytes) => log.push_str(&String::from_utf8_lossy(bytes)),
-        Piece::Ended(status) => log.push_str(&format!("<{status}>")),
+        Piece::Ended(status) => log.push_str(&["<", &status.to_string(), ">"].concat()),
     });
     log
 }
@@ -42,7 +42,10 @@ fn running(text: &str) -> Shell {
 #[test]
 fn banner_echo_and_first_prompt_are_no_output() {
     let mut shell = shell();
-    assert_eq!(feed(&mut shell, "Welcome!\r\n$ eval \"$DUST_INIT\"\r\n"), "");
+    assert_eq!(
+        feed(&mut shell, "Welcome!\r\n$ eval \"$DUST_INIT\"\r\n"),
+        ""
+    );
     assert_eq!(shell.state(), State::Starting);
     assert_eq!(feed(&mut shell, &mark(0, 0)), "!");
     assert_eq!(shell.state(), State::Idle);
@@ -51,14 +54,23 @@ fn banner_echo_and_first_prompt_are_no_output() {
 #[test]
 fn output_is_exact_and_ends_with_the_status() {
     let mut shell = running("x");
-    assert_eq!(feed(&mut shell, &format!("no final newline{}", mark(3, 1))), "no final newline<3>");
-    assert_eq!(feed(&mut shell, "later, from a job\n"), "later, from a job\n");
+    assert_eq!(
+        feed(&mut shell, &format!("no final newline{}", mark(3, 1))),
+        "no final newline<3>"
+    );
+    assert_eq!(
+        feed(&mut shell, "later, from a job\n"),
+        "later, from a job\n"
+    );
 }
 
 #[test]
 fn marks_of_others_mean_nothing() {
     let mut shell = running("bash");
-    assert_eq!(feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))), "ab");
+    assert_eq!(
+        feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))),
+        "ab"
+    );
     assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0:\u{1e}")), "");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
 }
@@ -66,7 +78,12 @@ fn marks_of_others_mean_nothing() {
 #[test]
 fn what_only_looks_like_a_mark_is_output() {
     let mut shell = running("x");
-    for text in ["\u{1e}", "\u{1e}abc", "\u{1e}000000:1\u{1e}", "\u{1e}\u{1e}\u{1e}"] {
+    for text in [
+        "\u{1e}",
+        "\u{1e}abc",
+        "\u{1e}000000:1\u{1e}",
+        "\u{1e}\u{1e}\u{1e}",
+    ] {
         let log = feed(&mut shell, text) + &feed(&mut shell, "zz");
         assert_eq!(log, format!("{text}zz"));
     }
@@ -75,7 +92,13 @@ fn what_only_looks_like_a_mark_is_output() {
 #[test]
 fn a_shell_that_wants_more_text_gets_an_empty_line() {
     let mut shell = running("echo 'open");
-    assert_eq!(feed(&mut shell, &format!("bash: unexpected EOF\n\u{1e}{N}+\u{1e}")), "bash: unexpected EOF\n");
+    assert_eq!(
+        feed(
+            &mut shell,
+            &format!("bash: unexpected EOF\n\u{1e}{N}+\u{1e}")
+        ),
+        "bash: unexpected EOF\n"
+    );
     assert_eq!(shell.unsent(), b"\n");
     assert_eq!(feed(&mut shell, &mark(2, 1)), "<2>");
 }
@@ -98,7 +121,10 @@ fn an_interrupt_reaches_a_running_command() {
     shell.sent(1);
     assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 1))), "<130>");
     shell.command(b"ls");
-    assert!(shell.unsent().starts_with(b"\n _dust_n=2;"), "zsh drops a line after an interrupt");
+    assert!(
+        shell.unsent().starts_with(b"\n _dust_n=2;"),
+        "zsh drops a line after an interrupt"
+    );
 }
 
 #[test]
@@ -133,7 +159,10 @@ fn a_node_without_marks() {
 
 #[test]
 fn the_bootstrap_passes_through_single_quotes() {
-    let text = bootstrap(&Nonce::new([1; 12]), &[("DUST_NODE", "w'\\!0$(x)\n".to_owned())]);
+    let text = bootstrap(
+        &Nonce::new([1; 12]),
+        &[("DUST_NODE", "w'\\!0$(x)\n".to_owned())],
+    );
     assert!(!text.contains('\\') && !text.contains('!') && !text.contains('\n'));
     assert_eq!(text.matches('\'').count(), 8);
     assert!(text.contains("DUST_NODE=\"w0(x)\""));
@@ -165,7 +194,7 @@ proptest! {
             log.push_str(&feed(&mut cut, std::str::from_utf8(head).unwrap()));
             rest = tail;
         }
-        let mut end = |shell: &mut Shell| {
+        let end = |shell: &mut Shell| {
             let mut text = String::new();
             shell.finish(&mut |piece| if let Piece::Output(bytes) = piece {
                 text.push_str(&String::from_utf8_lossy(bytes));
