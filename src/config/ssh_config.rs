@@ -1,4 +1,0 @@
-//! stand-in
-/// x
-#[derive(Debug, Default)]
-pub struct SshConfig;
