@@ -2,7 +2,7 @@
 //! Pure: bytes, results and times come in; bytes to send and wishes go out.
 
 mod encode;
-pub mod known_hosts;
 
+pub mod known_hosts;
 pub mod life;
 pub mod shell;
