@@ -36,21 +36,20 @@ fn warm_at(lab: &Lab, tools: &[Tool], nodes: usize) {
         &["tool", "wall ms", "CPU ms", "wall", "CPU"],
     );
     let mut rows = Vec::new();
+    let mut silent = Vec::new();
     for tool in tools {
-        match tool.name {
-            "dust" => {
-                rows.push(prompt(lab, tool, nodes, "dust, at its prompt", "@* "));
-                rows.push(script(lab, tool, nodes));
-            },
-            "polysh" => rows.push(prompt(lab, tool, nodes, "polysh, at its prompt", "")),
-            "parallel-ssh" => rows.push(library(lab, tool, nodes)),
-            _ => rows.push(persistent(lab, tool, nodes)),
+        let measured = match tool.name {
+            "dust" => vec![prompt(lab, tool, nodes, "@* "), script(lab, tool, nodes)],
+            "polysh" => vec![prompt(lab, tool, nodes, "")],
+            "parallel-ssh" => vec![library(lab, tool, nodes)],
+            _ => vec![persistent(lab, tool, nodes)],
+        };
+        if measured.iter().any(Option::is_none) {
+            silent.push(tool.name);
         }
+        rows.extend(measured.into_iter().flatten());
     }
-    let dust = rows
-        .iter()
-        .flatten()
-        .find(|row| row.name.starts_with("dust"));
+    let dust = rows.iter().find(|row| row.name.starts_with("dust"));
     let (wall, cpu) = (dust.map(|row| row.wall), dust.and_then(|row| row.cpu));
     for row in &rows {
         table.row(vec![
@@ -88,7 +87,7 @@ fn prompt(lab: &Lab, tool: &Tool, nodes: usize, target: &str) -> Option<Row> {
     let cpu = (tree_cpu(pty.pid()) - before) / u32::try_from(ROUNDS).unwrap();
     end(&pty);
     Some(Row {
-        name: name.to_owned(),
+        name: format!("{}, at its prompt", tool.name),
         wall: median(&walls?)?,
         cpu: Some(cpu),
     })

@@ -39,11 +39,17 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Words that act, which only `io` may say.
 const ACTS: &[&str] = &[
     "std::fs",
-    "std::net",
     "std::process",
     "std::thread",
     "std::env",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "UnixStream",
+    "UnixListener",
     "mio::",
+    "libssh_rs",
 ];
 
 fn root() -> &'static Path {

@@ -14,7 +14,7 @@ use crate::support::pty::{Pty, Terminal, typed};
 use crate::support::run::{Dust, Outcome};
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 
 fn ssh(env: &Env, node: &Node, args: &[&str]) -> Command {
     let mut command = env.command("ssh");
@@ -280,7 +280,9 @@ fn a_terminal_shows_what_a_program_paints() {
     pty.line("stty size");
     pty.wait_row("12 50");
     pty.wait_prompt();
+    let from = pty.mark();
     pty.line("for i in {1..60}; do echo line $i; done");
+    assert!(pty.counts_within(PATIENCE, from, b"\nline ", 60));
     pty.wait_row("line 60");
     assert!(
         pty.history().contains("line 1\nline 2\nline 3\n"),
@@ -294,6 +296,8 @@ fn a_terminal_shows_what_a_program_paints() {
     assert!(!pty.is_restored());
     pty.line("stty echo; exit 7");
     assert_eq!(pty.wait_exit(), 7);
+    assert!(!pty.shows_within(PATIENCE, "nothing comes from what has ended"));
+    assert!(!pty.counts_within(PATIENCE, from, b"\nline ", 61));
     pty.expect_restored();
 }
 

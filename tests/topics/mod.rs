@@ -1,7 +1,9 @@
 //! One file a topic.
 
 mod auth;
-mod bad_input;
+mod bad_nodes;
+mod bad_text;
+mod crowds;
 mod guards;
 mod harness;
 mod hostkeys;

@@ -46,7 +46,7 @@ fn each_form_of_a_target() {
             "db01 master worker0 worker1 worker2 worker3",
         ),
         ("STATE=RUN*&db*", "db01"),
-        ("name=worker[23]", "worker2 worker3"),
+        ("name=W*3", "worker3"),
         ("cluster=lab", "db01 master worker0 worker1 worker2 worker3"),
         ("lab!worker*", "db01 master"),
         ("^list", "db01 worker3"),
@@ -165,8 +165,10 @@ fn the_seeds_own_cluster_file_is_shown() {
                 @worker1\ninstance_type=t2.small \nimage=ami-3eb46b49\n";
     env.file("sample.cnf", text);
     let run = env.dust(&["-f", "sample.cnf", "show"]).run();
-    // Without the cloud's answer dust still read the file.
-    assert_ne!(run.code(), 2, "{}", run.report());
+    // Without the cloud's answer, or a dust that knows no cloud, the file itself is right.
+    if run.code() == 2 {
+        run.expect_notice(&["ec2", "not built"]);
+    }
 }
 
 #[test]
