@@ -33,6 +33,11 @@ impl App {
         candidates.truncate(CANDIDATES_MAX);
         // A quote that is open belongs to the word that is replaced.
         let start = found.start;
+        for candidate in &mut candidates {
+            if matches!(found.what, What::File | What::Dir) && !found.head.is_empty() {
+                candidate.text.insert_str(0, &found.head);
+            }
+        }
         Completion {
             start,
             quoting,

@@ -1,6 +1,6 @@
 //! Every node's connection: which of them may be set up now, and what their lives wish for.
 
-use super::{App, Effect, KeyState};
+use super::{App, Effect, KNOWN_HOSTS, KeyState};
 use crate::model::{NodeId, Outcome};
 use crate::output::LineAssembler;
 use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
@@ -37,6 +37,8 @@ pub(super) struct Run {
     connected: bool,
     /// Why it came down last.
     pub(super) why_down: Option<String>,
+    /// SHA-256 of the host key that it presented.
+    pub(super) presented: Option<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Run {
             alive_at: None,
             connected: false,
             why_down: None,
+            presented: None,
         }
     }
 
@@ -271,7 +274,7 @@ impl App {
                 Wish::Proxy(command) => self.effects.push_back(Effect::Proxy(id, attempt, command)),
                 Wish::Handshake => {
                     let (user, alias) = (route.user.clone(), route.alias.clone());
-                    let algorithms = self.known_hosts.algorithms_for(&alias, route.port);
+                    let algorithms = self.known_hosts.algorithms_for(&alias, route.alias_port);
                     self.effects.push_back(Effect::Handshake {
                         node: id,
                         user,
@@ -280,7 +283,10 @@ impl App {
                     });
                 },
                 Wish::Remember => {
-                    let port = route.port;
+                    let (alias, port) = (route.alias.clone(), route.alias_port);
+                    if let Some(hash) = run.presented {
+                        self.known_hosts.learn(KNOWN_HOSTS, &alias, port, &hash);
+                    }
                     self.effects.push_back(Effect::Remember(id, port));
                 },
                 Wish::Load(path) => self.load_key(now, id, attempt, path),

@@ -21,7 +21,7 @@ use crate::model::{NodeId, NodeState, Size};
 use crate::output::{Format, Printer};
 use crate::session::known_hosts::KnownHosts;
 use crate::session::life;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -29,6 +29,9 @@ use zeroize::Zeroizing;
 
 /// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
 pub const BACKLOG_MAX: usize = 1 << 20;
+
+/// What dust's own known-hosts file is called in messages.
+pub const KNOWN_HOSTS: &str = "dust's known_hosts";
 
 /// What happens to a run.
 #[derive(Debug)]
@@ -168,6 +171,12 @@ pub trait Host {
     fn change_dir(&self, path: &Path) -> std::io::Result<()>;
     /// The name of this user.
     fn user(&self) -> String;
+    /// The number of this user.
+    fn uid(&self) -> u32;
+    /// The name of this machine.
+    fn hostname(&self) -> String;
+    /// The value of an environment variable.
+    fn env(&self, name: &str) -> Option<String>;
     /// The socket of the person's ssh agent.
     fn agent(&self) -> Option<PathBuf>;
     /// Random bytes.
@@ -227,6 +236,8 @@ pub struct App {
     confirm: Option<exec::Confirm>,
     next_request: u64,
     local_runs: bool,
+    /// What was told about the ssh configuration already.
+    told_keywords: HashSet<String>,
     seen_usage: u8,
 }
 
@@ -297,6 +308,7 @@ impl App {
             confirm: None,
             next_request: 0,
             local_runs: false,
+            told_keywords: HashSet::new(),
             seen_usage: 0,
         }
     }

@@ -1,7 +1,9 @@
 //! Files and names of this machine, for what must be known at once; and dust's own folders.
 
 use super::sys;
-use crate::app::Host;
+use crate::app::{Host, KNOWN_HOSTS};
+use crate::config::ssh_config::SshConfig;
+use crate::session::known_hosts::KnownHosts;
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -52,6 +54,54 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         return Err(io::Error::other("it is too large"));
     }
     Ok(text)
+}
+
+/// The person's ssh configuration, then the system's (ssh_config(5)).
+pub fn ssh_config() -> SshConfig {
+    let mut config = SshConfig::new();
+    let home = std::env::home_dir().unwrap_or_default();
+    for (file, base) in [
+        (home.join(".ssh/config"), home.join(".ssh")),
+        (
+            PathBuf::from("/etc/ssh/ssh_config"),
+            PathBuf::from("/etc/ssh"),
+        ),
+    ] {
+        let Ok(text) = read_text(&file) else { continue };
+        let mut includes = |pattern: &str| {
+            let pattern = base.join(pattern);
+            let found = glob::glob(&pattern.to_string_lossy());
+            let files = found
+                .map(|paths| paths.flatten().collect::<Vec<_>>())
+                .unwrap_or_default();
+            files
+                .into_iter()
+                .filter_map(|path| Some((path.display().to_string(), read_text(&path).ok()?)))
+                .collect()
+        };
+        config.add(&file.display().to_string(), &text, &mut includes);
+    }
+    config
+}
+
+/// All host keys that dust and ssh know of.
+pub fn known_hosts(own: Option<&Path>) -> KnownHosts {
+    let mut known = KnownHosts::new();
+    let home = std::env::home_dir().unwrap_or_default();
+    let ssh = home.join(".ssh");
+    let files = [
+        ssh.join("known_hosts"),
+        ssh.join("known_hosts2"),
+        "/etc/ssh/ssh_known_hosts".into(),
+    ];
+    let own = own.map(|path| (KNOWN_HOSTS.to_owned(), path.to_owned()));
+    let others = files.map(|path| (path.display().to_string(), path));
+    for (name, path) in own.into_iter().chain(others) {
+        if let Ok(text) = read_text(&path) {
+            known.load(&name, &text);
+        }
+    }
+    known
 }
 
 /// The history file, shared with other runs of dust.
@@ -184,6 +234,20 @@ impl Host for Machine {
 
     fn user(&self) -> String {
         sys::user_name()
+    }
+
+    fn uid(&self) -> u32 {
+        nix::unistd::getuid().as_raw()
+    }
+
+    fn hostname(&self) -> String {
+        nix::unistd::gethostname()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
     }
 
     fn agent(&self) -> Option<PathBuf> {

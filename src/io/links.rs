@@ -109,7 +109,7 @@ impl Links {
                 };
                 match event {
                     Some(fault) => {
-                        app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)))
+                        app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)));
                     },
                     None => app.handle(now, Event::Link(id, attempt, LifeEvent::Connected)),
                 }

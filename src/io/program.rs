@@ -8,10 +8,8 @@ use crate::app::{App, BatchInput, Setup};
 use crate::command::cli::{self, Input, Invocation, Options};
 use crate::command::settings::When;
 use crate::command::{complete, help};
-use crate::config::ssh_config::SshConfig;
 use crate::error::{Error, Result};
 use crate::model::{Node, NodeId, NodeState, Size};
-use crate::session::known_hosts::KnownHosts;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -184,8 +182,8 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         terminal: to_terminal,
         person: stdin_is_terminal && !matches!(input, Input::Script),
         size: size.unwrap_or(Size::DEFAULT),
-        ssh_config: SshConfig::default(),
-        known_hosts: KnownHosts::default(),
+        ssh_config: files::ssh_config(),
+        known_hosts: files::known_hosts(known_hosts_file.as_deref()),
         // Programs must not think that a pipe understands more than text.
         term: if to_terminal {
             term.unwrap_or_else(|| "xterm".to_owned())

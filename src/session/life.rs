@@ -41,6 +41,8 @@ pub struct Route {
     pub user: String,
     /// The name under which its host key is known.
     pub alias: String,
+    /// The port with which that name is known.
+    pub alias_port: u16,
     /// A command whose standard input and output are the connection, instead of TCP.
     pub proxy_command: Option<String>,
     /// Which host keys are accepted.

@@ -6,6 +6,7 @@ fn route() -> Route {
         port: 22,
         user: "u".to_owned(),
         alias: "h".to_owned(),
+        alias_port: 22,
         proxy_command: None,
         host_keys: HostKeyPolicy::AcceptNew,
         identities: vec![Identity {
