@@ -282,7 +282,7 @@ impl App {
     fn new(mut setup: Setup, host: Box<dyn Host>, mode: Mode) -> Self {
         let format = if setup.json {
             Format::Json
-        } else if setup.terminal {
+        } else if setup.terminal || setup.colours {
             Format::Terminal {
                 colours: setup.colours,
             }

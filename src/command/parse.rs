@@ -103,7 +103,8 @@ fn at(line: &str, start: usize) -> Result<Line> {
     let mut rest = line.get(word.end..).unwrap_or_default().chars();
     rest.next();
     let command = rest.as_str();
-    let command = (!command.trim().is_empty()).then(|| command.to_owned());
+    let blank = [' ', '\t', '\r', '\n'];
+    let command = (!command.trim_matches(blank).is_empty()).then(|| command.to_owned());
     Ok(Line::At { target, command })
 }
 

@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::model::{Node, NodeId, NodeState, Size};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -213,5 +215,12 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
 fn known_hosts_file() -> Option<PathBuf> {
     let dir = files::data_dir()?;
     files::private_dir(&dir).ok()?;
-    Some(dir.join("known_hosts"))
+    let file = dir.join("known_hosts");
+    // libssh would make it readable for all.
+    let made = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&file);
+    made.ok().map(|_| file)
 }

@@ -465,27 +465,30 @@ impl Loop {
     fn serve_local(&mut self, now: Instant) {
         let Some(local) = &mut self.local else { return };
         local.flush();
+        // Asked first: what it printed before its end is there to be read then.
+        let ended = local.ended();
         let mut buffer = vec![0; PTY_READ];
-        let mut at_end = false;
+        let mut drained = false;
         while self.screen.len() < BACKLOG_MAX {
             match local.read(&mut buffer) {
-                Some(0) => break,
+                Some(0) => {
+                    drained = true;
+                    break;
+                },
                 Some(count) => {
                     self.screen
                         .extend_from_slice(buffer.get(..count).unwrap_or_default());
                 },
                 None => {
-                    at_end = true;
+                    // Its side of the pty is closed; SIGCHLD tells the rest.
+                    drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
+                    drained = true;
                     break;
                 },
             }
         }
         // The shell may end before what it started: its own end counts.
-        let Some(code) = local.ended() else {
-            if at_end {
-                // Its side of the pty is closed; SIGCHLD will tell the rest.
-                drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
-            }
+        let Some(code) = ended.filter(|_| drained) else {
             return;
         };
         drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
