@@ -86,7 +86,7 @@ impl Dust {
         std::thread::spawn(move || pump(out, |bytes| sender.send((false, bytes)).is_ok()));
         std::thread::spawn(move || pump(err, |bytes| errors.send((true, bytes)).is_ok()));
         Running {
-            what: format!("{:?}", self.command.get_args().collect::<Vec<_>>()),
+            what: format!("{:.300}", format!("{:?}", self.command.get_args().collect::<Vec<_>>())),
             stdin: child.stdin.take(),
             child,
             pieces,
