@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::deps;
 use crate::support::env::Env;
 use crate::support::pty::{Pty, Terminal, has_row};
-use crate::support::run::Outcome;
+use crate::support::run::{Dust, Outcome};
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
 use crate::support::{LONG_PATIENCE, wait_until};
@@ -83,13 +83,17 @@ impl Lab {
 
     /// Runs commands, one after another, in one shell on the node.
     fn run(&self, commands: &[&str]) -> Outcome {
+        self.prepare(commands).run()
+    }
+
+    fn prepare(&self, commands: &[&str]) -> Dust {
         let lines: Vec<String> = commands
             .iter()
             .map(|command| format!("@w {command}"))
             .collect();
         let mut args = vec!["-f", self.file.as_str()];
         args.extend(lines.iter().flat_map(|line| ["-c", line.as_str()]));
-        self.env.dust(&args).run()
+        self.env.dust(&args)
     }
 
     /// Runs commands from standard input, where a line may be longer than a command line may.
