@@ -106,6 +106,13 @@ impl Pty {
         self.send("\r");
     }
 
+    /// Types a line at a prompt where nothing runs: what is typed while something does is its input.
+    #[track_caller]
+    pub(crate) fn command(&mut self, text: &str) {
+        self.wait_prompt();
+        self.line(text);
+    }
+
     /// Pastes, as a terminal with bracketed paste does.
     pub(crate) fn paste(&mut self, text: &str) {
         // Terminals send a pasted newline as Enter does.
@@ -162,25 +169,17 @@ impl Pty {
         self.wait_for(&format!("row {text:?}"), |screen| has_row(screen, text));
     }
 
-    /// Waits until the cursor stands behind an empty prompt: `dust$ `, `dust:lab$ `.
+    /// Waits until the cursor stands behind an empty prompt that counts no busy node: `dust$ `,
+    /// `dust:lab$ `.
     #[track_caller]
     pub(crate) fn wait_prompt(&mut self) {
-        self.wait_for("an empty prompt", |screen| {
-            typed(screen).as_deref() == Some("")
-        });
+        self.wait_for("an empty prompt, nothing busy", |screen| empty_prompt(screen) == Some(false));
     }
 
     /// Waits until there is an empty prompt that shows a number: how many nodes are busy.
     #[track_caller]
     pub(crate) fn wait_prompt_busy(&mut self) {
-        self.wait_for("an empty prompt with a count", |screen| {
-            let (row, _) = screen.cursor_position();
-            let prompt = rows(screen)
-                .get(usize::from(row))
-                .cloned()
-                .unwrap_or_default();
-            typed(screen).as_deref() == Some("") && prompt.contains(|c: char| c.is_ascii_digit())
-        });
+        self.wait_for("an empty prompt with a count", |screen| empty_prompt(screen) == Some(true));
     }
 
     /// Waits until the line that is being typed is exactly `text`.
@@ -456,6 +455,14 @@ pub(crate) fn typed(screen: &Screen) -> Option<String> {
     prompt
         .starts_with("dust")
         .then(|| text.trim_end().to_owned())
+}
+
+/// Whether the empty prompt that the cursor stands behind has a number in it.
+fn empty_prompt(screen: &Screen) -> Option<bool> {
+    let (row, _) = screen.cursor_position();
+    let prompt = rows(screen).get(usize::from(row)).cloned()?;
+    let empty = typed(screen)?.is_empty();
+    empty.then(|| prompt.contains(|c: char| c.is_ascii_digit()))
 }
 
 fn filled(cell: &vt100::Cell) -> bool {

@@ -57,13 +57,19 @@ impl Dust {
     }
 
     /// Runs it to its end.
+    #[track_caller]
     pub(crate) fn run(self) -> Outcome {
+        self.attempt().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Runs it to its end, or says what it did until it had taken too long.
+    pub(crate) fn attempt(self) -> Result<Outcome, String> {
         let input = self.input.clone();
         let mut running = self.start();
         if let Some(bytes) = input {
             running.feed(bytes);
         }
-        running.finish()
+        running.wait_end()
     }
 
     /// Starts it; standard input stays open if there is one.
@@ -86,7 +92,7 @@ impl Dust {
         std::thread::spawn(move || pump(out, |bytes| sender.send((false, bytes)).is_ok()));
         std::thread::spawn(move || pump(err, |bytes| errors.send((true, bytes)).is_ok()));
         Running {
-            what: format!("{:?}", self.command.get_args().collect::<Vec<_>>()),
+            what: format!("{:.300}", format!("{:?}", self.command.get_args().collect::<Vec<_>>())),
             stdin: child.stdin.take(),
             child,
             pieces,
@@ -142,11 +148,13 @@ impl Running {
     }
 
     /// Waits until standard output or standard error holds `text`.
+    #[track_caller]
     pub(crate) fn wait_text(&mut self, text: &str) {
         self.wait_for(text, |out, err| out.contains(text) || err.contains(text));
     }
 
     /// Waits until `seen` is true of standard output and standard error.
+    #[track_caller]
     pub(crate) fn wait_for(&mut self, what: &str, seen: impl Fn(&str, &str) -> bool) {
         loop {
             let out = String::from_utf8_lossy(&self.stdout);
@@ -154,47 +162,52 @@ impl Running {
             if seen(&out, &err) {
                 return;
             }
-            assert!(self.receive(), "ended before: {what}\n{}", self.report());
+            let more = self.receive().unwrap_or_else(|why| panic!("before {what}: {why}"));
+            assert!(more, "ended before: {what}\n{}", self.report());
         }
     }
 
     /// Waits for its end.
-    pub(crate) fn finish(mut self) -> Outcome {
-        while self.receive() {}
+    #[track_caller]
+    pub(crate) fn finish(self) -> Outcome {
+        self.wait_end().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    fn wait_end(mut self) -> Result<Outcome, String> {
+        while self.receive()? {}
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            self.check_deadline();
+            self.check_deadline()?;
             std::thread::sleep(Duration::from_millis(2));
         };
-        Outcome {
+        Ok(Outcome {
             what: std::mem::take(&mut self.what),
             stdout: std::mem::take(&mut self.stdout),
             stderr: std::mem::take(&mut self.stderr),
             status,
             took: self.started.elapsed(),
-        }
+        })
     }
 
     /// Takes in what was printed next. False once both streams are closed.
-    fn receive(&mut self) -> bool {
+    fn receive(&mut self) -> Result<bool, String> {
         let left = self.patience.saturating_sub(self.started.elapsed());
         match self.pieces.recv_timeout(left) {
             Ok((false, bytes)) => self.stdout.extend(bytes),
             Ok((true, bytes)) => self.stderr.extend(bytes),
-            Err(RecvTimeoutError::Disconnected) => return false,
-            Err(RecvTimeoutError::Timeout) => self.check_deadline(),
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            Err(RecvTimeoutError::Timeout) => self.check_deadline()?,
         }
-        true
+        Ok(true)
     }
 
-    fn check_deadline(&self) {
-        assert!(
-            self.started.elapsed() < self.patience,
-            "took too long\n{}",
-            self.report()
-        );
+    fn check_deadline(&self) -> Result<(), String> {
+        if self.started.elapsed() < self.patience {
+            return Ok(());
+        }
+        Err(format!("took too long\n{}", self.report()))
     }
 
     fn report(&self) -> String {

@@ -236,7 +236,7 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();
-            let tail: Vec<&str> = log.lines().rev().take(15).collect();
+            let tail: Vec<&str> = log.lines().rev().take(8).collect();
             eprintln!("--- the end of sshd's log");
             for line in tail.iter().rev() {
                 eprintln!("{line}");

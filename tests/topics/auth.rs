@@ -164,7 +164,7 @@ fn a_passphrase_is_asked_once_for_all_nodes() {
         &["-f", &file],
     );
     pty.wait_prompt();
-    pty.line("@* echo \"here $((40+2))\"");
+    pty.command("@* echo \"here $((40+2))\"");
     pty.wait_for("the question", |s| says(&s.contents(), &["passphrase"]));
     let asked = pty.mark();
     pty.line("open sesame");
@@ -198,11 +198,11 @@ fn a_passphrase_that_is_not_given_ends_the_connection_alone() {
         &["-f", &file],
     );
     pty.wait_prompt();
-    pty.line("@* echo here");
+    pty.command("@* echo here");
     pty.wait_for("the question", |s| says(&s.contents(), &["passphrase"]));
     pty.send("\x03");
     pty.wait_prompt();
-    pty.line("@good echo \"still $((40+2))\"");
+    pty.command("@good echo \"still $((40+2))\"");
     pty.wait_row("[good] still 42");
 }
 

@@ -176,7 +176,7 @@ fn a_wrong_passphrase_is_said_and_the_right_one_opens() {
         &["-f", &file],
     );
     pty.wait_prompt();
-    pty.line("@* echo here");
+    pty.command("@* echo here");
     pty.wait_row("[good] here");
     pty.wait_for("a question", |screen| {
         says(&screen.contents(), &["passphrase"])
@@ -256,7 +256,7 @@ fn a_node_that_floods() {
     let file = env.cluster(&sshd.nodes("n", 2));
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("@n0 yes flood");
+    pty.command("@n0 yes flood");
     pty.wait_row("[n0] flood");
     pty.line("@n1 echo \"calm: $DUST_NODE\"");
     // It is on the screen only for a moment.
@@ -274,14 +274,14 @@ fn a_flood_is_ended_by_ctrl_c() {
     let file = env.cluster(&sshd.nodes("n", 1));
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("@n0 yes flood");
+    pty.command("@n0 yes flood");
     pty.wait_row("[n0] flood");
     pty.send("\x03");
     pty.wait_any(
         "the interrupt's effect",
         &[&["[n0]", "130"], &["[n0]", "interrupted"]],
     );
-    pty.line("@n0 echo \"now $((40+2))\"");
+    pty.command("@n0 echo \"now $((40+2))\"");
     pty.wait_row("[n0] now 42");
 }
 
@@ -319,15 +319,15 @@ fn a_node_that_is_gone_is_reached_again() {
     let file = env.cluster(&sshd.nodes("n", 2));
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("@* x=1; echo \"first $x\"");
+    pty.command("@* x=1; echo \"first $x\"");
     pty.wait_row("[n0] first 1");
     pty.wait_row("[n1] first 1");
     sshd.stop();
-    pty.line("@* echo \"second $x\"");
+    pty.command("@* echo \"second $x\"");
     pty.wait_words(&["n0", "refused"]);
     sshd.start_again();
-    pty.line("reconnect *");
-    pty.line("@* echo \"third <$x>\"");
+    pty.command("reconnect *");
+    pty.command("@* echo \"third <$x>\"");
     pty.wait_row("[n0] third <>");
     pty.wait_row("[n1] third <>");
 }

@@ -66,9 +66,9 @@ fn a_bad_file_leaves_the_loaded_cluster_alone() {
     env.file("bad.cnf", "@cloud\nprovider=ssh\n@third\nhots=x\n");
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("load bad.cnf");
+    pty.command("load bad.cnf");
     pty.wait_words(&["bad.cnf:4:", "hots"]);
-    pty.line("show");
+    pty.command("show");
     pty.wait_words(&["first"]);
     pty.wait_words(&["second"]);
     assert!(!pty.history().contains("third"), "{}", pty.report());

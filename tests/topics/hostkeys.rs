@@ -131,11 +131,11 @@ fn a_changed_key_is_seen_on_reconnecting_too() {
     let file = env.cluster(&sshd.nodes("n", 1));
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("@* echo first");
+    pty.command("@* echo first");
     pty.wait_row("[n0] first");
     sshd.change_host_key();
     let new = sshd.host_fingerprint();
-    pty.line("@* echo second");
+    pty.command("@* echo second");
     pty.wait_for("the refusal", |screen| {
         screen
             .contents()

@@ -38,7 +38,7 @@ fn lines_are_printed_as_they_come() {
         sshd: _sshd,
     } = lab(2);
     let gate = env.work().join("gate");
-    pty.line(&format!(
+    pty.command(&format!(
         "@worker* echo one; until test -e '{}'; do sleep 0.02; done; echo two",
         gate.display()
     ));
@@ -59,7 +59,7 @@ fn a_silent_node_delays_nobody() {
         sshd: _sshd,
         env: _env,
     } = lab(2);
-    pty.line("@* test $DUST_NODE = worker1 && sleep 1000; echo from $DUST_NODE");
+    pty.command("@* test $DUST_NODE = worker1 && sleep 1000; echo from $DUST_NODE");
     pty.wait_row("[worker0] from worker0");
     pty.wait_prompt_busy();
     pty.line("@worker0 echo again");
@@ -74,7 +74,7 @@ fn an_unfinished_line_is_shown_and_answered() {
         sshd: _sshd,
         env: _env,
     } = lab(2);
-    pty.line("@worker* printf 'Do you want to continue? [Y/n] '; read a; echo \"answer=$a\"");
+    pty.command("@worker* printf 'Do you want to continue? [Y/n] '; read a; echo \"answer=$a\"");
     pty.wait_row("[worker0] Do you want to continue? [Y/n]");
     pty.wait_row("[worker1] Do you want to continue? [Y/n]");
     pty.line("@work\\* Y");
@@ -98,7 +98,7 @@ fn a_password_is_typed_without_echo_and_kept_nowhere() {
         "stty -echo; printf '[sudo] password for me: '; read -r p; stty echo; echo\n\
          test \"$p\" = 'se cret 42' && echo granted || echo denied\n",
     );
-    pty.line(&format!("@worker* sh '{}'", script.display()));
+    pty.command(&format!("@worker* sh '{}'", script.display()));
     pty.wait_for("both questions", |s| {
         s.contents().matches("[sudo] password for me:").count() >= 2
     });
@@ -119,7 +119,7 @@ fn a_password_is_typed_without_echo_and_kept_nowhere() {
         pty.report()
     );
     pty.send("\x15");
-    pty.line("exit");
+    pty.command("exit");
     pty.wait_exit();
     let found = env.bash("grep -rl 'se cret' \"$HOME\" \"$XDG_DATA_HOME\" \"$XDG_STATE_HOME\" \"$XDG_CONFIG_HOME\" \"$XDG_CACHE_HOME\"");
     assert_eq!(found.run().out(), "");
@@ -133,7 +133,7 @@ fn ctrl_c_interrupts_the_last_target_alone() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.line("@worker2 echo begun; sleep 1000; echo never");
+    pty.command("@worker2 echo begun; sleep 1000; echo never");
     pty.wait_row("[worker2] begun");
     pty.line("@worker[0-1] cd /usr/lib; echo begun; sleep 1000; echo never");
     pty.wait_row("[worker0] begun");
@@ -162,7 +162,7 @@ fn a_second_ctrl_c_names_who_is_still_busy() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.line("@* test $DUST_NODE = worker0 || trap '' INT; echo begun; sleep 1000");
+    pty.command("@* test $DUST_NODE = worker0 || trap '' INT; echo begun; sleep 1000");
     pty.wait_for("all begun", |s| {
         s.contents().matches("begun\n").count() >= 3
     });
@@ -185,7 +185,7 @@ fn the_number_of_busy_nodes_is_shown() {
     } = lab(3);
     let gate = env.work().join("gate");
     let wait = format!("until test -e '{}'; do sleep 0.02; done", gate.display());
-    pty.line(&format!("@worker[1-2] {wait}"));
+    pty.command(&format!("@worker[1-2] {wait}"));
     pty.wait_for("a prompt with a 2", |s| {
         let (row, _) = s.cursor_position();
         let rows = crate::support::pty::rows(s);
@@ -209,12 +209,12 @@ fn control_sequences_of_nodes_do_not_reach_the_terminal() {
         env: _env,
     } = lab(1);
     let before = pty.mark();
-    pty.line(
+    pty.command(
         "@* printf '\\033]0;ev''il\\007a\\033[2Jb\\033]52;c;ZXZp''bA==\\007c\\033[1;1Hd\\033[?1049h\\033[6n\\n'; \
          printf '\\033[31mred\\033[0m plain\\n'; printf '\\033Pq;si''xel\\033\\\\x\\n'",
     );
     pty.wait_for("coloured text", |s| s.contents().contains("red plain"));
-    pty.line("@* echo \"then $((40+2))\"");
+    pty.command("@* echo \"then $((40+2))\"");
     pty.wait_row("[worker0] then 42");
     let painted = pty.since(before);
     for bad in [
@@ -254,7 +254,7 @@ fn a_colour_that_is_left_on_stays_on_its_line() {
         sshd: _sshd,
         env: _env,
     } = lab(1);
-    pty.line("@* printf '\\033[7;31mleft on\\nnext line\\n'");
+    pty.command("@* printf '\\033[7;31mleft on\\nnext line\\n'");
     pty.wait_row("[worker0] next line");
     pty.wait_prompt();
     let screen = pty.screen();
@@ -270,7 +270,7 @@ fn nothing_printed_is_said_in_one_line() {
         sshd: _sshd,
         env: _env,
     } = lab(2);
-    pty.line("@* true");
+    pty.command("@* true");
     pty.wait_any(
         "one line",
         &[&["worker[0-1]"], &["2 nodes"], &["all 2"], &["2 ok"]],
@@ -287,19 +287,19 @@ fn targets_by_result() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.line("@* test $DUST_NODE != worker1 || (exit 2)");
+    pty.command("@* test $DUST_NODE != worker1 || (exit 2)");
     pty.wait_words(&["[worker1] exit 2"]);
     pty.wait_prompt();
-    pty.line("show %failed");
+    pty.command("show %failed");
     pty.wait_words(&["worker1"]);
-    pty.line("@%failed echo \"failed: $DUST_NODE\"; (exit 2)");
+    pty.command("@%failed echo \"failed: $DUST_NODE\"; (exit 2)");
     pty.wait_row("[worker1] failed: worker1");
     pty.wait_for("its end", |s| {
         s.contents().matches("[worker1] exit 2").count() == 2
     });
-    pty.line("@%rc=2 echo \"two: $DUST_NODE\"");
+    pty.command("@%rc=2 echo \"two: $DUST_NODE\"");
     pty.wait_row("[worker1] two: worker1");
-    pty.line("@%last echo \"last: $DUST_NODE\"");
+    pty.command("@%last echo \"last: $DUST_NODE\"");
     pty.wait_row("[worker1] last: worker1");
     let all = pty.history();
     for wrong in [
@@ -320,8 +320,8 @@ fn folded_output_is_shown_once_and_differences_on_demand() {
         sshd: _sshd,
         env: _env,
     } = lab(4);
-    pty.line("set fold on");
-    pty.line("@* echo common; test $DUST_NODE = worker2 && echo special; true");
+    pty.command("set fold on");
+    pty.command("@* echo common; test $DUST_NODE = worker2 && echo special; true");
     pty.wait_words(&["worker[0-1,3]", "(3)"]);
     pty.wait_words(&["special"]);
     pty.wait_prompt();
@@ -331,7 +331,7 @@ fn folded_output_is_shown_once_and_differences_on_demand() {
         "{}",
         pty.report()
     );
-    pty.line("diff");
+    pty.command("diff");
     pty.wait_row("+special");
 }
 
@@ -343,10 +343,10 @@ fn a_folded_command_shows_what_there_is_on_ctrl_c() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.line("@* true");
+    pty.command("@* true");
     pty.wait_prompt();
-    pty.line("set fold on");
-    pty.line("@* echo partial; test $DUST_NODE = worker0 || sleep 1000");
+    pty.command("set fold on");
+    pty.command("@* echo partial; test $DUST_NODE = worker0 || sleep 1000");
     pty.wait_prompt_busy();
     // worker0 has ended; that shows nowhere until the rest has, or until it is asked for.
     pty.send("\x03");
@@ -361,7 +361,7 @@ fn a_lost_connection_is_reported_and_made_again() {
         env: _env,
         mut pty,
     } = lab(2);
-    pty.line("@* x=1; echo begun; sleep 1000");
+    pty.command("@* x=1; echo begun; sleep 1000");
     pty.wait_for("both begun", |s| {
         s.contents().matches("begun\n").count() >= 2
     });
@@ -373,7 +373,7 @@ fn a_lost_connection_is_reported_and_made_again() {
         );
     }
     wait_until("the connections are gone", || sshd.connections() == 0);
-    pty.line("@* echo \"anew <$x>\"");
+    pty.command("@* echo \"anew <$x>\"");
     pty.wait_row("[worker0] anew <>");
     pty.wait_row("[worker1] anew <>");
 }
@@ -386,11 +386,11 @@ fn an_idle_connection_that_is_lost_is_no_reason_for_noise_later() {
         env: _env,
         mut pty,
     } = lab(1);
-    pty.line("@* echo first");
+    pty.command("@* echo first");
     pty.wait_row("[worker0] first");
     sshd.drop_connections();
     pty.wait_words(&["worker0", "lost"]);
-    pty.line("@* echo second");
+    pty.command("@* echo second");
     pty.wait_row("[worker0] second");
     pty.wait_prompt();
     assert_eq!(
@@ -410,29 +410,28 @@ fn connections_are_opened_once_and_kept() {
         mut pty,
     } = lab(3);
     for word in ["one", "two", "three"] {
-        pty.line(&format!("@* echo $((40+2)) {word}"));
+        pty.command(&format!("@* echo $((40+2)) {word}"));
         for i in 0..3 {
             pty.wait_row(&format!("[worker{i}] 42 {word}"));
         }
     }
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 3);
     assert_eq!(sshd.connections(), 3);
-    pty.line("disconnect worker1");
+    pty.command("disconnect worker1");
     wait_until("one is closed", || sshd.connections() == 2);
-    pty.line("exit");
+    pty.command("exit");
     assert_eq!(pty.wait_exit(), 0);
     wait_until("all are closed", || sshd.connections() == 0);
 }
 
 #[test]
-fn what_is_queued_for_a_busy_node_is_its_input_not_a_command_twice() {
+fn what_is_queued_for_a_node_is_sent_once_and_in_order() {
     need!("sshd", "ssh-keygen");
     let Lab { sshd, env, mut pty } = lab(1);
     let count = env.work().join("count");
-    for _ in 0..5 {
-        pty.line(&format!("@* echo x >> '{}'", count.display()));
-    }
-    pty.line("@* echo \"done $((40+2))\"");
+    // All of it at once, before there is a connection.
+    let one = format!("@* echo x >> '{}'\r", count.display());
+    pty.send(one.repeat(5) + "@* echo \"done $((40+2))\"\r");
     pty.wait_row("[worker0] done 42");
     assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n".repeat(5));
     assert_eq!(sshd.connections(), 1);

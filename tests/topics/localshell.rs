@@ -17,14 +17,14 @@ fn other_words_run_in_the_system_shell() {
     let env = Env::new();
     env.file("notes.txt", "remember\n");
     let mut pty = prompt(&env);
-    pty.line("ls *.txt | tr a-z A-Z");
+    pty.command("ls *.txt | tr a-z A-Z");
     pty.wait_row("NOTES.TXT");
     pty.wait_prompt();
-    pty.line("!echo \"quoted $((40 + 2))\" > out && cat out");
+    pty.command("!echo \"quoted $((40 + 2))\" > out && cat out");
     pty.wait_row("quoted 42");
     pty.wait_prompt();
     // A command of dust's, meant for the system.
-    pty.line("!history >/dev/null; echo its own $((40+2))");
+    pty.command("!history >/dev/null; echo its own $((40+2))");
     pty.wait_row("its own 42");
     pty.wait_prompt();
 }
@@ -33,17 +33,17 @@ fn other_words_run_in_the_system_shell() {
 fn a_status_other_than_0_is_shown() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!sh -c 'exit 37'");
+    pty.command("!sh -c 'exit 37'");
     pty.wait_for("the status", |s| {
         rows(s)
             .iter()
             .any(|r| !r.contains("$ ") && r.contains("37"))
     });
     pty.wait_prompt();
-    pty.line("no-such-program-here");
+    pty.command("no-such-program-here");
     pty.wait_words(&["no-such-program-here", "not found"]);
     pty.wait_prompt();
-    pty.line("!true");
+    pty.command("!true");
     pty.wait_prompt();
 }
 
@@ -56,23 +56,23 @@ fn cd_changes_dusts_own_folder() {
         "@cloud\nprovider=ssh\nname=deep\n@a\nhost=127.0.0.1\n",
     );
     let mut pty = prompt(&env);
-    pty.line("cd deep");
-    pty.line("!pwd | sed 's/.*work/work/'");
+    pty.command("cd deep");
+    pty.command("!pwd | sed 's/.*work/work/'");
     pty.wait_row("work/deep");
     pty.wait_prompt();
-    pty.line("cd 'er folder'");
-    pty.line("!pwd | sed 's/.*work/work/'");
+    pty.command("cd 'er folder'");
+    pty.command("!pwd | sed 's/.*work/work/'");
     pty.wait_row("work/deep/er folder");
     pty.wait_prompt();
-    pty.line("cd -");
-    pty.line("load here.cnf");
+    pty.command("cd -");
+    pty.command("load here.cnf");
     pty.wait_for("the cluster", |s| {
         typed(s).is_some() && says(&s.contents(), &["dust:deep$"])
     });
-    pty.line("cd no/such/folder");
+    pty.command("cd no/such/folder");
     pty.wait_words(&["no/such/folder", "no such"]);
-    pty.line("cd");
-    pty.line("!test \"$PWD\" = \"$HOME\" && echo at home $((40+2))");
+    pty.command("cd");
+    pty.command("!test \"$PWD\" = \"$HOME\" && echo at home $((40+2))");
     pty.wait_row("at home 42");
 }
 
@@ -83,7 +83,7 @@ fn a_full_screen_program_has_the_terminal() {
     let text: Vec<String> = (1..=200).map(|i| format!("line {i}")).collect();
     env.file("long.txt", text.join("\n"));
     let mut pty = prompt(&env);
-    pty.line("cat long.txt | less");
+    pty.command("cat long.txt | less");
     pty.wait_row("line 20");
     pty.wait_for("less's prompt", |s| {
         rows(s)
@@ -98,7 +98,7 @@ fn a_full_screen_program_has_the_terminal() {
     pty.send("q");
     pty.wait_prompt();
     assert!(!pty.screen().alternate_screen());
-    pty.line("!stty size");
+    pty.command("!stty size");
     pty.wait_row("40 90");
     pty.wait_prompt();
 }
@@ -114,7 +114,7 @@ fn an_editor_works() {
     };
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line(&format!("{vim} -u NONE -N notes.txt"));
+    pty.command(&format!("{vim} -u NONE -N notes.txt"));
     pty.wait_for("vim", |s| {
         s.alternate_screen() && says(&s.contents(), &["notes.txt"])
     });
@@ -137,13 +137,13 @@ fn the_terminal_is_restored_whatever_it_did() {
         "!stty -onlcr; kill -9 $$",
         "!sh -c 'stty raw; kill -SEGV $$'",
     ] {
-        pty.line(line);
+        pty.command(line);
         pty.wait_prompt();
-        pty.line("!printf 'a\\nb %s\\n' $((40+2))");
+        pty.command("!printf 'a\\nb %s\\n' $((40+2))");
         pty.wait_row("b 42");
         pty.wait_prompt();
     }
-    pty.line("exit");
+    pty.command("exit");
     pty.wait_exit();
     pty.expect_restored();
 }
@@ -152,11 +152,11 @@ fn the_terminal_is_restored_whatever_it_did() {
 fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!echo running; sleep 1000");
+    pty.command("!echo running; sleep 1000");
     pty.wait_row("running");
     pty.send("\x03");
     pty.wait_prompt();
-    pty.line("!PS1='inner> ' bash --norc --noediting");
+    pty.command("!PS1='inner> ' bash --norc --noediting");
     pty.wait_row("inner>");
     pty.line("sleep 1000");
     pty.send("\x1a");
@@ -175,7 +175,7 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
 fn it_reads_what_is_typed() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!read -r x; echo \"got <$x>\"");
+    pty.command("!read -r x; echo \"got <$x>\"");
     // Typed ahead or not, it is the program's.
     pty.wait_for("the program runs", |s| typed(s).is_none());
     pty.line("some words");
@@ -187,7 +187,7 @@ fn it_reads_what_is_typed() {
 fn much_local_output_is_complete() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!seq 1 1500; printf nonl");
+    pty.command("!seq 1 1500; printf nonl");
     pty.wait_for("its end", |s| s.contents().contains("nonl"));
     pty.wait_prompt();
     let all = pty.history();
@@ -202,6 +202,6 @@ fn a_cluster_does_not_change_what_is_local() {
     let file = env.cluster(&[refused("uptime")]);
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line("echo local $((40+2))");
+    pty.command("echo local $((40+2))");
     pty.wait_row("local 42");
 }

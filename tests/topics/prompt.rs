@@ -27,7 +27,7 @@ fn the_prompt_names_the_cluster() {
     let env = Env::new();
     let mut pty = env.terminal::<&str>(&[]);
     pty.wait_row("dust$");
-    pty.line(&format!("load '{}'", env.cluster(&[refused("a")])));
+    pty.command(&format!("load '{}'", env.cluster(&[refused("a")])));
     pty.wait_row("dust:lab$");
 }
 
@@ -67,7 +67,7 @@ fn keys_edit_the_line() {
         pty.send(keys);
         pty.wait_typed(line);
     }
-    pty.line("!echo edited $((40+2))");
+    pty.command("!echo edited $((40+2))");
     pty.wait_row("edited 42");
 }
 
@@ -119,7 +119,7 @@ fn history_is_kept_across_runs() {
         "!echo second",
         " !echo secret",
     ] {
-        pty.line(line);
+        pty.command(line);
         pty.wait_prompt();
     }
     pty.send(UP);
@@ -129,7 +129,7 @@ fn history_is_kept_across_runs() {
     pty.send(DOWN);
     pty.wait_typed("!echo second");
     pty.send("\x15");
-    pty.line("exit");
+    pty.command("exit");
     pty.wait_exit();
 
     let mut pty = prompt(&env);
@@ -145,7 +145,7 @@ fn history_is_kept_across_runs() {
 fn history_keeps_the_line_that_was_begun() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!true");
+    pty.command("!true");
     pty.wait_prompt();
     pty.send("begun");
     pty.wait_typed("begun");
@@ -159,18 +159,18 @@ fn history_keeps_the_line_that_was_begun() {
 fn history_is_shared_between_prompts() {
     let env = Env::new();
     let (mut one, mut two) = (prompt(&env), prompt(&env));
-    one.line("!echo from one");
+    one.command("!echo from one");
     one.wait_row("from one");
     one.wait_prompt();
-    two.line("!echo from two");
+    two.command("!echo from two");
     two.wait_row("from two");
     two.wait_prompt();
     for pty in [&mut one, &mut two] {
-        pty.line("exit");
+        pty.command("exit");
         pty.wait_exit();
     }
     let mut three = prompt(&env);
-    three.line("history");
+    three.command("history");
     three.wait_words(&["!echo from one"]);
     three.wait_words(&["!echo from two"]);
 }
@@ -180,7 +180,7 @@ fn ctrl_r_searches() {
     let env = Env::new();
     let mut pty = prompt(&env);
     for line in ["!echo alpha one", "!echo beta", "!echo alpha two"] {
-        pty.line(line);
+        pty.command(line);
         pty.wait_prompt();
     }
     pty.send("\x12alp");
@@ -255,7 +255,7 @@ fn output_is_printed_above_the_line_being_typed() {
     let gate = env.work().join("gate");
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    pty.line(&format!(
+    pty.command(&format!(
         "@* until test -e '{}'; do sleep 0.02; done; echo late; seq 100 119; printf question",
         gate.display()
     ));
@@ -308,16 +308,16 @@ fn twenty_columns() {
     pty.wait_typed("@n0 echo a long line that wraps X$((40+2))Y");
     pty.send("\x01\x0b");
     pty.wait_prompt();
-    pty.line("@n0 echo $((40+2))");
+    pty.command("@n0 echo $((40+2))");
     pty.wait_row("[n0] 42");
-    pty.line("@n0 echo 123456789012345678901234567890");
+    pty.command("@n0 echo 123456789012345678901234567890");
     pty.wait_for("a wrapped line", |s| {
         s.contents()
             .replace('\n', "")
             .contains("[n0] 123456789012345678901234567890")
     });
     pty.wait_prompt();
-    pty.line("@n0 (exit 3)");
+    pty.command("@n0 (exit 3)");
     pty.wait_for("its status", |s| {
         s.contents().replace('\n', "").contains("[n0] exit 3")
     });
@@ -398,7 +398,7 @@ fn a_key_inside_a_paste_is_text() {
 fn ctrl_l_clears_the_screen() {
     let env = Env::new();
     let mut pty = prompt(&env);
-    pty.line("!echo noise");
+    pty.command("!echo noise");
     pty.wait_row("noise");
     pty.wait_prompt();
     pty.send("typed\x0c");
@@ -423,9 +423,9 @@ fn help_lists_and_explains() {
         assert!(list.contains(word), "{word}\n{list}");
     }
     let mut pty = prompt(&env);
-    pty.line("help load");
+    pty.command("help load");
     pty.wait_words(&["cluster", "file"]);
-    pty.line("? show");
+    pty.command("? show");
     pty.wait_words(&["show"]);
 }
 
@@ -440,7 +440,7 @@ fn an_error_is_one_message_and_the_prompt_goes_on() {
         ("show --no-such-flag", &["--no-such-flag"]),
         ("load 'unclosed", &["unclosed"]),
     ] {
-        pty.line(line);
+        pty.command(line);
         pty.wait_for(&format!("an answer to {line:?}"), |s| {
             let contents = s.contents();
             let answers: Vec<&str> = contents.lines().filter(|row| !row.contains("$ ")).collect();

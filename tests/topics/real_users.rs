@@ -233,7 +233,7 @@ fn a_password_is_asked_once(settings: &[(&str, &str)], word: &str) {
         &["-f", &file],
     );
     pty.wait_prompt();
-    pty.line("@* echo \"here $((40+2))\"");
+    pty.command("@* echo \"here $((40+2))\"");
     pty.wait_for("the question", |s| says(&s.contents(), &["password"]));
     let asked = pty.mark();
     pty.line("pass word 42");

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::deps;
 use crate::support::env::Env;
 use crate::support::pty::{Pty, Terminal, has_row};
-use crate::support::run::Outcome;
+use crate::support::run::{Dust, Outcome};
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
 use crate::support::{LONG_PATIENCE, wait_until};
@@ -83,13 +83,17 @@ impl Lab {
 
     /// Runs commands, one after another, in one shell on the node.
     fn run(&self, commands: &[&str]) -> Outcome {
+        self.prepare(commands).run()
+    }
+
+    fn prepare(&self, commands: &[&str]) -> Dust {
         let lines: Vec<String> = commands
             .iter()
             .map(|command| format!("@w {command}"))
             .collect();
         let mut args = vec!["-f", self.file.as_str()];
         args.extend(lines.iter().flat_map(|line| ["-c", line.as_str()]));
-        self.env.dust(&args).run()
+        self.env.dust(&args)
     }
 
     /// Runs commands from standard input, where a line may be longer than a command line may.
@@ -279,7 +283,7 @@ fn typed_before_the_connection_is_up(lab: Lab) {
 
 fn questions(lab: Lab) {
     let mut pty = lab.terminal();
-    pty.line("@w printf 'Do you want to continue? [Y/n] '; read a; echo \"you said $a\"");
+    pty.command("@w printf 'Do you want to continue? [Y/n] '; read a; echo \"you said $a\"");
     pty.wait_row("[w] Do you want to continue? [Y/n]");
     pty.wait_prompt_busy();
     pty.line("@w Y");
@@ -287,52 +291,55 @@ fn questions(lab: Lab) {
         screen.contents().contains("you said Y")
     });
     // Two questions, the second without a word.
-    pty.line("@w read a; echo \"<$a>\"; read b; echo \"<$a$b>\"");
+    pty.command("@w read a; echo \"<$a>\"; read b; echo \"<$a$b>\"");
+    pty.wait_prompt_busy();
     pty.line("@w one two");
     pty.wait_row("[w] <one two>");
     pty.line("@w   three  'four'");
     pty.wait_for("the second answer", |screen| {
         screen.contents().contains("three  'four'>")
     });
-    pty.line("@w (exit 3)");
+    pty.command("@w (exit 3)");
     pty.wait_words(&["[w] exit 3"]);
 }
 
 fn nested_shells(lab: Lab) {
     let mut pty = lab.terminal();
-    pty.line("@w x=outer; sh");
+    pty.command("@w x=outer; echo begun; sh");
+    pty.wait_row("[w] begun");
     pty.line("@w x=inner; echo \"in the $x\" shell");
     pty.wait_for("the inner shell", |screen| {
         screen.contents().contains("in the inner shell")
     });
     pty.line("@w exit 6");
     pty.wait_words(&["[w]", "exit 6"]);
-    pty.line("@w echo \"in the $x\" shell");
+    pty.command("@w echo \"in the $x\" shell");
     pty.wait_row("[w] in the outer shell");
     if deps::find("python3").is_some() {
-        pty.line("@w python3 -q");
+        pty.command("@w echo starting; python3 -q");
+        pty.wait_row("[w] starting");
         pty.line("@w print('py' + 'thon', 6 * 7)");
         pty.wait_for("python's answer", |screen| {
             screen.contents().contains("python 42")
         });
         pty.line("@w exit()");
-        pty.line("@w echo 'back again'");
+        pty.command("@w echo 'back again'");
         pty.wait_row("[w] back again");
     }
 }
 
 fn interrupts(lab: Lab) {
     let mut pty = lab.terminal();
-    pty.line("@w cd /usr/lib; y=5; echo begun; sleep 1000");
+    pty.command("@w cd /usr/lib; y=5; echo begun; sleep 1000");
     pty.wait_row("[w] begun");
     pty.send("\x03");
     pty.wait_any(
         "the interrupt's effect",
         &[&["[w]", "130"], &["[w]", "interrupted"]],
     );
-    pty.line("@w echo \"after $y in $PWD\"");
+    pty.command("@w echo \"after $y in $PWD\"");
     pty.wait_row("[w] after 5 in /usr/lib");
-    pty.line("@w (exit 3)");
+    pty.command("@w (exit 3)");
     pty.wait_words(&["[w] exit 3"]);
 }
 
@@ -347,25 +354,25 @@ fn pasted_lines(lab: Lab) {
         pty.wait_row(row);
     }
     pty.wait_for("the tab", |screen| screen.contents().contains("line two\n"));
-    pty.line("@w (exit 3)");
+    pty.command("@w (exit 3)");
     pty.wait_words(&["[w] exit 3"]);
 }
 
 fn background_jobs(lab: Lab) {
     let flag = lab.env.work().join("flag");
     let mut pty = lab.terminal();
-    pty.line(&format!(
+    pty.command(&format!(
         "@w (while ! test -e '{0}'; do sleep 0.02; done; echo; echo from behind; rm '{0}') & echo in front",
         flag.display()
     ));
     pty.wait_row("[w] in front");
-    pty.line("@w echo meanwhile");
+    pty.command("@w echo meanwhile");
     pty.wait_row("[w] meanwhile");
     // Nothing runs on the node in front when the job prints.
     fs::write(&flag, "").unwrap();
     pty.wait_row("[w] from behind");
     wait_until("the job has ended", || !flag.exists());
-    pty.line("@w (exit 3)");
+    pty.command("@w (exit 3)");
     pty.wait_words(&["[w] exit 3"]);
     assert!(has_row(pty.screen(), "[w] from behind"), "{}", pty.report());
 }
