@@ -143,6 +143,8 @@ pub enum Effect {
     Hangup(NodeId),
     /// Run a line in the system shell, on the terminal.
     Local(String),
+    /// Keys for the local command; for the prompt, should it have ended already.
+    LocalInput(Vec<u8>),
     /// Ask the provider `local`: request number, what, cluster, nodes.
     Provider(u64, ProviderOp, String, Vec<String>),
     /// Append to the history file.
@@ -481,3 +483,6 @@ impl App {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

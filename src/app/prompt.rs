@@ -13,6 +13,14 @@ use std::fmt::Write as _;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
+/// Undoes what a program may have left behind, without moving the cursor of one that left nothing:
+/// the primary screen, no mouse or focus reports, cursor keys and keypad as usual, wrapping, the
+/// whole screen scrolls, ASCII, the cursor seen and of its usual shape, no colours, kitty's and
+/// xterm's keyboard modes off (xterm's control sequences; kitty's keyboard protocol).
+const RESET: &[u8] = b"\x1b[?1047l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
+    \x1b[?2004l\x1b[?1l\x1b>\x1b[?7h\x1b[?6l\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[?25h\x1b[0 q\x1b[<u\
+    \x1b[>4;0m\x1b[m";
+
 /// What takes the keys now.
 #[derive(Debug)]
 enum Entry {
@@ -123,13 +131,27 @@ impl Prompt {
 impl App {
     /// Bytes from the terminal, or from standard input in a batch.
     pub(super) fn input(&mut self, now: Instant, bytes: &[u8]) {
-        let Mode::Prompt(prompt) = &mut self.mode else {
+        if self.is_batch() {
             self.batch_input(now, bytes);
             return;
-        };
-        let keys = prompt.decoder.feed(bytes, now);
-        for key in keys {
-            self.key(now, key);
+        }
+        let mut keys = Vec::new();
+        for (at, byte) in bytes.iter().enumerate() {
+            let Mode::Prompt(prompt) = &mut self.mode else {
+                return;
+            };
+            keys.extend(prompt.decoder.feed(std::slice::from_ref(byte), now));
+            for key in keys.drain(..) {
+                self.key(now, key);
+            }
+            if self.local_runs {
+                // What was typed ahead is for the command that has the terminal now.
+                let rest = bytes.get(at + 1..).unwrap_or_default();
+                if !rest.is_empty() {
+                    self.effects.push_back(Effect::LocalInput(rest.to_vec()));
+                }
+                return;
+            }
         }
     }
 
@@ -373,6 +395,9 @@ impl App {
     }
 
     pub(super) fn paint_prompt(&mut self) -> Vec<u8> {
+        if self.is_batch() {
+            return Vec::new();
+        }
         if self.local_runs {
             // What nodes print waits until the local command gives the terminal back; but what
             // took the prompt away goes out.
@@ -431,7 +456,8 @@ impl App {
     pub fn regain_terminal(&mut self) {
         if let Mode::Prompt(prompt) = &mut self.mode {
             prompt.painter = Painter::new();
-            prompt.ready = fresh_line(prompt.size);
+            prompt.ready = RESET.to_vec();
+            prompt.ready.extend_from_slice(&fresh_line(prompt.size));
         }
     }
 

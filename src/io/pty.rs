@@ -3,9 +3,12 @@
 use super::sys;
 use crate::error::{Error, Result};
 use crate::model::Size;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::RawFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 /// Bytes that wait for the command to read them are held up to this; then keys are dropped.
 const INPUT_MAX: usize = 1 << 20;
@@ -18,6 +21,8 @@ pub struct LocalCommand {
     writer: Box<dyn Write + Send>,
     fd: RawFd,
     input: Vec<u8>,
+    /// The command's side of the pty, held open: what it leaves unread is not lost with it.
+    slave: Option<File>,
 }
 
 impl std::fmt::Debug for LocalCommand {
@@ -57,8 +62,17 @@ impl LocalCommand {
             .slave
             .spawn_command(command)
             .map_err(|error| failed(line, &error))?;
-        drop(pair.slave);
         let master = pair.master;
+        let slave = master.tty_name().and_then(|path| {
+            let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags(flags)
+                .open(path)
+                .ok()
+        });
+        drop(pair.slave);
         let reader = master
             .try_clone_reader()
             .map_err(|error| failed("no pty", &error))?;
@@ -77,6 +91,7 @@ impl LocalCommand {
             writer,
             fd,
             input: Vec::new(),
+            slave,
         })
     }
 
@@ -118,6 +133,25 @@ impl LocalCommand {
             // EIO: every process has closed its side.
             Err(_) => None,
         }
+    }
+
+    /// What was typed ahead and nobody read, once the command has ended: it is for the prompt, as
+    /// it would be for any shell.
+    pub fn unread(&mut self) -> Vec<u8> {
+        let mut unread = Vec::new();
+        if let Some(mut slave) = self.slave.take()
+            && let Ok(mut settings) = tcgetattr(&slave)
+        {
+            // In canonical mode only whole lines could be read.
+            cfmakeraw(&mut settings);
+            let _ = tcsetattr(&slave, SetArg::TCSANOW, &settings);
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = slave.read(&mut buffer) {
+                unread.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            }
+        }
+        unread.append(&mut self.input);
+        unread
     }
 
     /// Its exit status, once it has ended.

@@ -357,6 +357,10 @@ impl Loop {
                         .run(move || worker::provide(request, op, cluster, &names, &place));
                 },
                 Effect::Local(line) => self.start_local(now, &line),
+                Effect::LocalInput(bytes) => match &mut self.local {
+                    Some(local) => local.send(&bytes),
+                    None => self.app.handle(now, Event::Input(&bytes)),
+                },
                 Effect::History(text) => {
                     if let Some(history) = &mut self.history {
                         // A full disk is no reason to stop anybody from working.
@@ -492,10 +496,14 @@ impl Loop {
             return;
         };
         drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
+        let unread = local.unread();
         self.local = None;
         self.app.regain_terminal();
         self.app.handle(now, Event::LocalEnded(Ok(code)));
         self.resize(now);
+        if !unread.is_empty() {
+            self.app.handle(now, Event::Input(&unread));
+        }
     }
 
     /// Writes all that is left, as long as somebody takes it.

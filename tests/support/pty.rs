@@ -173,13 +173,17 @@ impl Pty {
     /// `dust:lab$ `.
     #[track_caller]
     pub(crate) fn wait_prompt(&mut self) {
-        self.wait_for("an empty prompt, nothing busy", |screen| empty_prompt(screen) == Some(false));
+        self.wait_for("an empty prompt, nothing busy", |screen| {
+            empty_prompt(screen) == Some(false)
+        });
     }
 
     /// Waits until there is an empty prompt that shows a number: how many nodes are busy.
     #[track_caller]
     pub(crate) fn wait_prompt_busy(&mut self) {
-        self.wait_for("an empty prompt with a count", |screen| empty_prompt(screen) == Some(true));
+        self.wait_for("an empty prompt with a count", |screen| {
+            empty_prompt(screen) == Some(true)
+        });
     }
 
     /// Waits until the line that is being typed is exactly `text`.

@@ -92,7 +92,10 @@ impl Dust {
         std::thread::spawn(move || pump(out, |bytes| sender.send((false, bytes)).is_ok()));
         std::thread::spawn(move || pump(err, |bytes| errors.send((true, bytes)).is_ok()));
         Running {
-            what: format!("{:.300}", format!("{:?}", self.command.get_args().collect::<Vec<_>>())),
+            what: format!(
+                "{:.300}",
+                format!("{:?}", self.command.get_args().collect::<Vec<_>>())
+            ),
             stdin: child.stdin.take(),
             child,
             pieces,
@@ -162,7 +165,9 @@ impl Running {
             if seen(&out, &err) {
                 return;
             }
-            let more = self.receive().unwrap_or_else(|why| panic!("before {what}: {why}"));
+            let more = self
+                .receive()
+                .unwrap_or_else(|why| panic!("before {what}: {why}"));
             assert!(more, "ended before: {what}\n{}", self.report());
         }
     }

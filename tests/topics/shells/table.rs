@@ -227,7 +227,11 @@ pub(super) fn commands(lab: Lab) {
                 let mut lines = run.lines_of("w");
                 lines.retain(|line| !any || printed.contains(&line.as_str()));
                 let got = run.code();
-                let right = if any { got != 0 && got != 255 } else { got == *code };
+                let right = if any {
+                    got != 0 && got != 255
+                } else {
+                    got == *code
+                };
                 if lines != *printed || !right {
                     wrong.push(format!("{name}: exit {got}, {lines:?}\n{}", run.report()));
                 }
@@ -237,7 +241,11 @@ pub(super) fn commands(lab: Lab) {
     }
     // What these print is not dust's to say; the shell must be there afterwards, and in step.
     for (name, command) in NOISE {
-        match lab.prepare(&[command, "echo; echo 'in step'", "false"]).within(SHORT).attempt() {
+        match lab
+            .prepare(&[command, "echo; echo 'in step'", "false"])
+            .within(SHORT)
+            .attempt()
+        {
             Ok(run) => {
                 let last = run.lines_of("w").pop();
                 if run.code() != 1 || last.as_deref() != Some("in step") {
@@ -248,7 +256,12 @@ pub(super) fn commands(lab: Lab) {
         }
     }
     let count = wrong.len();
-    assert!(wrong.is_empty(), "{:?}, {count} wrong:\n{}", lab.shell, wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{:?}, {count} wrong:\n{}",
+        lab.shell,
+        wrong.join("\n")
+    );
 }
 
 /// Commands whose own output does not matter.

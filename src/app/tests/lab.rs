@@ -1,0 +1,338 @@
+//! A laboratory: an [`App`] with nodes that answer by the script of a test, and a clock of its own.
+
+use crate::app::{App, BatchInput, Effect, Event, Host, Setup};
+use crate::command::{Settings, parse};
+use crate::config::ssh_config::SshConfig;
+use crate::model::{NodeId, Size};
+use crate::session::known_hosts::KnownHosts;
+use crate::session::life::{Event as LifeEvent, HostKeyVerdict, Method};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What the random nonce of every shell comes to.
+const NONCE: &str = "000000000000";
+
+struct Desk {
+    files: BTreeMap<PathBuf, String>,
+}
+
+impl Host for Desk {
+    fn read_text(&self, path: &Path) -> io::Result<String> {
+        self.files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+    fn list(&self, _: &Path) -> Vec<(String, bool)> {
+        vec![("notes.txt".to_owned(), false), ("src".to_owned(), true)]
+    }
+    fn programs(&self) -> Vec<String> {
+        vec!["vim".to_owned(), "ls".to_owned()]
+    }
+    fn home(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("/home/me"))
+    }
+    fn cwd(&self) -> PathBuf {
+        PathBuf::from("/work")
+    }
+    fn change_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn user(&self) -> String {
+        "me".to_owned()
+    }
+    fn uid(&self) -> u32 {
+        1000
+    }
+    fn hostname(&self) -> String {
+        "desk".to_owned()
+    }
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn agent(&self) -> Option<PathBuf> {
+        None
+    }
+    fn random(&self) -> [u8; 12] {
+        [0; 12]
+    }
+    fn exists(&self, _: &Path) -> bool {
+        false
+    }
+    fn history_news(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// See the module.
+pub(super) struct Lab {
+    pub(super) app: App,
+    pub(super) now: Instant,
+    /// What each node's shell was sent.
+    pub(super) sent: BTreeMap<NodeId, Vec<u8>>,
+    /// The number of the last command that each node's shell was sent.
+    numbers: BTreeMap<NodeId, String>,
+    /// Effects that the lab did not answer by itself.
+    pub(super) others: Vec<Effect>,
+    /// Nodes whose connection is left to the test.
+    pub(super) manual: bool,
+    /// The most connections that were being set up at a time.
+    pub(super) dialling: usize,
+    names: BTreeMap<String, NodeId>,
+    /// What the prompt's terminal shows.
+    pub(super) screen: vt100::Parser,
+}
+
+fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
+    let mut setup = Setup {
+        settings: Settings::default(),
+        yes: false,
+        json: false,
+        verbose: 0,
+        colours: false,
+        terminal: false,
+        person: false,
+        size: Size { cols: 80, rows: 24 },
+        ssh_config: SshConfig::new(),
+        known_hosts: KnownHosts::new(),
+        term: "dumb".to_owned(),
+        connections_max: 1000,
+    };
+    change(&mut setup);
+    setup
+}
+
+fn desk(nodes: usize) -> Box<Desk> {
+    let last = nodes - 1;
+    let text = format!(
+        "@cloud\nprovider=ssh\nname=lab\nkeyfile=/k\n@n[0-{last}]\nhost=10.0.0.[0-{last}]\n"
+    );
+    let one = "@cloud\nprovider=ssh\nname=one\nkeyfile=/k\nhost=10.9.9.9\n@a[0-99]\n";
+    let files = [
+        ("/work/lab.cnf", text.as_str()),
+        ("/work/one.cnf", one),
+        ("/work/bad.cnf", "@cloud\nprovder=ssh\n"),
+    ];
+    let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
+    Box::new(Desk {
+        files: files.into(),
+    })
+}
+
+impl Lab {
+    /// A batch of these lines on `nodes` nodes, n0 to n…
+    pub(super) fn batch(nodes: usize, lines: &[&str], change: impl FnOnce(&mut Setup)) -> Self {
+        let lines = lines
+            .iter()
+            .map(|line| parse::scripted(line).unwrap())
+            .collect();
+        let app = App::batch(setup(change), desk(nodes), BatchInput::Lines(lines));
+        Self::with(app, "lab.cnf", false)
+    }
+
+    /// A prompt on `nodes` nodes.
+    pub(super) fn prompt(nodes: usize) -> Self {
+        let change = |setup: &mut Setup| {
+            setup.terminal = true;
+            setup.person = true;
+        };
+        Self::with(App::prompt(setup(change), desk(nodes)), "lab.cnf", false)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+    pub(super) fn with(app: App, file: &str, manual: bool) -> Self {
+        let mut lab = Self {
+            app,
+            now: Instant::now(),
+            sent: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            others: Vec::new(),
+            manual,
+            dialling: 0,
+            names: BTreeMap::new(),
+            screen: vt100::Parser::new(24, 80, 1000),
+        };
+        lab.app.start(lab.now, Some(Path::new(file)));
+        lab.names = lab
+            .app
+            .inventory
+            .nodes()
+            .iter()
+            .map(|node| (node.name.clone(), node.id))
+            .collect();
+        lab.settle();
+        lab
+    }
+
+    pub(super) fn id(&self, node: &str) -> NodeId {
+        *self
+            .names
+            .get(node)
+            .unwrap_or_else(|| panic!("no node {node}"))
+    }
+
+    /// Plays the world until nothing is left to do.
+    pub(super) fn settle(&mut self) {
+        let mut waiting: VecDeque<Effect> = VecDeque::new();
+        loop {
+            let busy = self.app.fleet.ids().into_iter();
+            let busy = busy.filter(|id| {
+                self.app
+                    .fleet
+                    .get(*id)
+                    .is_some_and(|run| run.life.is_connecting())
+            });
+            self.dialling = self.dialling.max(busy.count());
+            while let Some(effect) = self.app.next_effect() {
+                waiting.push_back(effect);
+            }
+            let Some(effect) = waiting.pop_front() else {
+                break;
+            };
+            self.answer(effect);
+        }
+        let bytes = self.app.paint();
+        self.screen.process(&bytes);
+    }
+
+    fn answer(&mut self, effect: Effect) {
+        match effect {
+            Effect::Flush(id) => {
+                let unsent = self.app.unsent(id).to_vec();
+                self.app.sent(id, unsent.len());
+                let text = String::from_utf8_lossy(&unsent);
+                if let Some((_, after)) = text.rsplit_once("_dust_n=") {
+                    let number = after.chars().take_while(char::is_ascii_digit).collect();
+                    self.numbers.insert(id, number);
+                }
+                self.sent.entry(id).or_default().extend_from_slice(&unsent);
+            },
+            effect if self.manual => self.others.push(effect),
+            Effect::Resolve(id, attempt, host, port) => {
+                let address = SocketAddr::new(host.parse().unwrap(), port);
+                self.link(id, attempt, LifeEvent::Resolved(Ok(vec![address])));
+            },
+            Effect::Dial(id, attempt, _) => self.link(id, attempt, LifeEvent::Connected),
+            Effect::Handshake { node, .. } => {
+                let event = LifeEvent::Handshaken("SHA256:x".to_owned(), HostKeyVerdict::Known);
+                self.link(node, 0, event);
+            },
+            Effect::LoadKey(_, _, path, _) => self.app.key_loaded(self.now, &path, Ok(true)),
+            Effect::Login(id, attempt, Method::Key(_)) => {
+                self.link(id, attempt, LifeEvent::Accepted)
+            },
+            Effect::Open(id, ..) => {
+                self.link(id, 0, LifeEvent::Opened);
+                self.data(id, format!("Welcome!\n\u{1e}{NONCE}:0:0\u{1e}").as_bytes());
+            },
+            other => self.others.push(other),
+        }
+    }
+
+    pub(super) fn link(&mut self, id: NodeId, attempt: u64, event: LifeEvent) {
+        self.app.handle(self.now, Event::Link(id, attempt, event));
+    }
+
+    fn data(&mut self, id: NodeId, bytes: &[u8]) {
+        self.app.handle(self.now, Event::Data(id, bytes));
+    }
+
+    /// A node prints.
+    pub(super) fn says(&mut self, node: &str, text: &str) {
+        self.data(self.id(node), text.as_bytes());
+        self.settle();
+    }
+
+    /// The command on a node ends.
+    pub(super) fn ends(&mut self, node: &str, status: u8) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("a command was sent");
+        let mark = format!("\u{1e}{NONCE}:{status}:{number}\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// Keys at the prompt.
+    pub(super) fn keys(&mut self, keys: &str) {
+        self.app.handle(self.now, Event::Input(keys.as_bytes()));
+        self.settle();
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        self.keys(&format!("{line}\r"));
+    }
+
+    pub(super) fn after(&mut self, time: Duration) {
+        self.now += time;
+        self.app.tick(self.now);
+        self.settle();
+    }
+
+    /// What a node's shell was sent since the last look.
+    pub(super) fn took(&mut self, node: &str) -> String {
+        let id = self.id(node);
+        String::from_utf8_lossy(&self.sent.remove(&id).unwrap_or_default()).into_owned()
+    }
+
+    pub(super) fn out(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(self.app.out())).into_owned()
+    }
+
+    pub(super) fn err(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(self.app.err())).into_owned()
+    }
+
+    /// The exit code, once the run has ended.
+    pub(super) fn exit(&self) -> Option<u8> {
+        self.others.iter().find_map(|effect| match effect {
+            Effect::Exit(code) => Some(*code),
+            _ => None,
+        })
+    }
+
+    /// The rows of the screen that hold anything.
+    pub(super) fn rows(&self) -> Vec<String> {
+        let rows = self.screen.screen().contents();
+        rows.lines()
+            .map(|row| row.trim_end().to_owned())
+            .filter(|row| !row.is_empty())
+            .collect()
+    }
+
+    pub(super) fn last_row(&self) -> String {
+        self.rows().last().cloned().unwrap_or_default()
+    }
+}
+
+/// A batch on the cluster file `file`.
+pub(super) fn batch_on(file: &str, lines: &[&str]) -> Lab {
+    let lines = lines
+        .iter()
+        .map(|line| parse::scripted(line).unwrap())
+        .collect();
+    let app = App::batch(setup(|_| {}), desk(2), BatchInput::Lines(lines));
+    Lab::with(app, file, false)
+}
+
+/// A batch whose connections are the test's own.
+pub(super) fn manual(lines: &[&str]) -> Lab {
+    let lines = lines
+        .iter()
+        .map(|line| parse::scripted(line).unwrap())
+        .collect();
+    let app = App::batch(setup(|_| {}), desk(3), BatchInput::Lines(lines));
+    Lab::with(app, "lab.cnf", true)
+}
+
+/// Another one, on one address for all nodes.
+pub(super) fn manual_on(file: &str, lines: &[&str]) -> Lab {
+    let lines = lines
+        .iter()
+        .map(|line| parse::scripted(line).unwrap())
+        .collect();
+    let app = App::batch(setup(|_| {}), desk(2), BatchInput::Lines(lines));
+    Lab::with(app, file, true)
+}
