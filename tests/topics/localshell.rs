@@ -164,6 +164,7 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     pty.wait_words(&["stopped", "sleep 1000"]);
     pty.line("jobs -l | wc -l; fg");
     pty.wait_row("1");
+    pty.wait_row("sleep 1000");
     pty.send("\x03");
     pty.line("echo status $?");
     pty.wait_row("status 130");
