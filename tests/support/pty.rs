@@ -110,7 +110,13 @@ impl Pty {
     #[track_caller]
     pub(crate) fn command(&mut self, text: &str) {
         self.wait_prompt();
-        self.line(text);
+        self.send(text);
+        self.wait_typed(text.trim_end());
+        self.send("\r");
+        // Else the prompt of before would be taken for the next one.
+        self.wait_for("the line is taken", |screen| {
+            typed(screen).as_deref() != Some(text.trim_end())
+        });
     }
 
     /// Pastes, as a terminal with bracketed paste does.
@@ -451,7 +457,7 @@ pub(crate) fn typed(screen: &Screen) -> Option<String> {
         line.push(' ');
     }
     let mut first = row;
-    while first > 0 && full(first - 1) {
+    while first > 0 && !line.starts_with("dust") && full(first - 1) {
         first -= 1;
         line.insert_str(0, all.get(usize::from(first))?);
     }

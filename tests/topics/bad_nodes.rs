@@ -323,6 +323,8 @@ fn a_node_that_is_gone_is_reached_again() {
     pty.wait_row("[n0] first 1");
     pty.wait_row("[n1] first 1");
     sshd.stop();
+    pty.wait_words(&["n0", "lost"]);
+    pty.wait_words(&["n1", "lost"]);
     pty.command("@* echo \"second $x\"");
     pty.wait_words(&["n0", "refused"]);
     sshd.start_again();

@@ -135,6 +135,7 @@ fn a_changed_key_is_seen_on_reconnecting_too() {
     pty.wait_row("[n0] first");
     sshd.change_host_key();
     let new = sshd.host_fingerprint();
+    pty.wait_words(&["n0", "lost"]);
     pty.command("@* echo second");
     pty.wait_for("the refusal", |screen| {
         screen

@@ -158,11 +158,13 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     pty.wait_prompt();
     pty.command("!PS1='inner> ' bash --norc --noediting");
     pty.wait_row("inner>");
-    pty.line("sleep 1000");
+    pty.line("echo slee''ping; sleep 1000");
+    pty.wait_row("sleeping");
     pty.send("\x1a");
     pty.wait_words(&["stopped", "sleep 1000"]);
     pty.line("jobs -l | wc -l; fg");
     pty.wait_row("1");
+    pty.wait_row("sleep 1000");
     pty.send("\x03");
     pty.line("echo status $?");
     pty.wait_row("status 130");

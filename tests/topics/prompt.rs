@@ -305,7 +305,7 @@ fn twenty_columns() {
     }
     pty.send("X");
     pty.send("\x05Y");
-    pty.wait_typed("@n0 echo a long line that wraps X$((40+2))Y");
+    pty.wait_typed("@n0 echo a long line that wrapsX $((40+2))Y");
     pty.send("\x01\x0b");
     pty.wait_prompt();
     pty.command("@n0 echo $((40+2))");
@@ -438,7 +438,7 @@ fn an_error_is_one_message_and_the_prompt_goes_on() {
         ("@nothing* true", &["nothing*", "worker[0-2]"]),
         ("set no-such-setting 1", &["no-such-setting"]),
         ("show --no-such-flag", &["--no-such-flag"]),
-        ("load 'unclosed", &["unclosed"]),
+        ("load 'unclosed", &["closed"]),
     ] {
         pty.command(line);
         pty.wait_for(&format!("an answer to {line:?}"), |s| {
