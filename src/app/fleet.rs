@@ -543,12 +543,16 @@ impl App {
         run.why_down = Some(why.to_owned());
         let waiting: Vec<Queued> = run.queue.drain(..).collect();
         let mut told = false;
-        if run.current.is_some() {
-            self.command_ended(now, id, Outcome::Lost(why.to_owned()));
+        if let Some(current) = &run.current {
+            let text = self.jobs.text(current.job);
+            let why = format!("{why}, while it ran: {text}");
+            self.command_ended(now, id, Outcome::Lost(why));
             told = true;
         }
         for queued in waiting {
-            self.job_ended(now, queued.job, id, Outcome::Lost(why.to_owned()), None);
+            let text = self.jobs.text(queued.job);
+            let why = format!("{why}; it did not run: {text}");
+            self.job_ended(now, queued.job, id, Outcome::Lost(why), None);
             told = true;
         }
         if !told {

@@ -17,6 +17,8 @@ const REDRAW: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Job {
     id: u64,
+    /// The start of the command, for messages.
+    text: String,
     since: Instant,
     deadline: Option<Instant>,
     /// The nodes on which it has not ended.
@@ -52,6 +54,12 @@ impl Jobs {
 
     pub(super) fn worst(&self) -> u8 {
         self.worst
+    }
+
+    /// The start of a command, for messages.
+    pub(super) fn text(&self, id: u64) -> &str {
+        let job = self.running.iter().find(|job| job.id == id);
+        job.map_or("", |job| job.text.as_str())
     }
 
     fn get_mut(&mut self, id: u64) -> Option<&mut Job> {
@@ -164,6 +172,7 @@ impl App {
         });
         self.jobs.running.push(Job {
             id,
+            text: brief(command),
             since: now,
             deadline: self.settings.command_timeout.map(|limit| now + limit),
             pending: ids.clone(),
@@ -495,6 +504,17 @@ impl App {
     pub(super) fn is_batch(&self) -> bool {
         matches!(self.mode, Mode::Batch(_))
     }
+}
+
+/// The first words of a command.
+fn brief(command: &str) -> String {
+    const MOST: usize = 40;
+    let line = command.lines().next().unwrap_or_default();
+    let mut text: String = line.chars().take(MOST).collect();
+    if text.len() < command.trim_end().len() {
+        text.push('…');
+    }
+    text
 }
 
 fn run_state(app: &App, id: NodeId) -> Option<State> {

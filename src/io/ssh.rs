@@ -462,9 +462,15 @@ impl Link {
                 Err(error) => return Err(fault(&error)),
             }
         }
-        // The exit status comes before the close, and after the end of the output.
-        if channel.is_closed() {
-            let status = channel.get_exit_status().or_else(|| {
+        // Once the output has ended, libssh handles packets only for one who asks for the exit
+        // status; with that, nothing more can come.
+        let status = if channel.is_eof() {
+            channel.get_exit_status()
+        } else {
+            None
+        };
+        if channel.is_closed() || status.is_some() {
+            let status = status.or_else(|| channel.get_exit_status()).or_else(|| {
                 let signal = channel.get_exit_signal()?.signal_name?;
                 Some(128 + i32::from(crate::model::signal_number(&signal)?))
             });
@@ -555,7 +561,13 @@ fn fault(error: &SshError) -> Fault {
     let lower = text.to_ascii_lowercase();
     // The peer's own words of farewell are an answer; a closed socket is not.
     if ended(&text) && !lower.contains("ssh_msg_disconnect") {
-        Fault::Dropped(format!("the connection was closed ({text})"))
+        let closed = lower.contains("disconnected");
+        let what = if closed {
+            String::new()
+        } else {
+            format!(" ({text})")
+        };
+        Fault::Dropped(format!("the connection was closed{what}"))
     } else {
         Fault::Protocol(text)
     }

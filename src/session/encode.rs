@@ -32,9 +32,13 @@ pub(super) fn command(seq: u64, command: &[u8], prefix: &str) -> Vec<u8> {
         let before = links;
         links += 1;
         if before == 0 {
-            out.extend_from_slice(b" _dust_i=1;_dust_e=;_dust_c='");
+            let first = format!(" _dust_n={seq}.1;_dust_i=1;_dust_e=;_dust_c='");
+            out.extend_from_slice(first.as_bytes());
         } else {
-            let link = format!(" [ \"$_dust_i\" = {before} ]&&_dust_i={links}&&_dust_c=$_dust_c'");
+            let link = format!(
+                " [ \"$_dust_i\" = {before} ]&&_dust_n={seq}.{links}&&_dust_i={links}\
+                 &&_dust_c=$_dust_c'"
+            );
             out.extend_from_slice(link.as_bytes());
         }
         let mut used = 0;

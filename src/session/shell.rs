@@ -6,14 +6,15 @@
 //! knows (fish, tcsh, …). The first line typed then gives the shell a prompt that is a *mark*:
 //!
 //! ```text
-//! RS nonce ':' $? ':' $_dust_n RS        (RS = 0x1e; a command was read and has ended)
-//! RS nonce '+' RS                        (the shell wants more text: only after a parse error)
+//! RS nonce ':' $? ':' $_dust_n ':' $_dust_k RS     (RS = 0x1e; a line was read and has ended)
 //! ```
 //!
-//! Each command sets `_dust_n` to its own number before it is evaluated, so a mark with that number
-//! means that this very command has ended, and `$?` is its exit status. Marks of nested shells, of
-//! empty lines and of the parts of a long command carry another number and mean nothing. What is
-//! not a mark is the command's own output, to the byte.
+//! Each line that is sent sets `_dust_n` to a number of its own before anything is evaluated, so a
+//! mark with a command's number means that this very command has ended, and `$?` is its exit
+//! status. Marks of nested shells, of empty lines and of the parts of a long command carry another
+//! number and mean nothing. What is not a mark is the command's own output, to the byte. `_dust_k`
+//! tells bash, which has a habit of its own: after a syntax error inside `eval` it prints its last
+//! prompt again and waits; an empty line brings it on.
 
 use super::encode;
 use std::fmt::Write as _;
@@ -47,16 +48,16 @@ impl Nonce {
 /// The first line typed into the login shell. No single quote, backslash, `!` or newline: it
 /// passes through shells of other families in single quotes.
 const INIT: &str = concat!(
-    r#"_dust_p=$DUST_MARK _dust_q=$DUST_MORE _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
-    r#"unset DUST_INIT DUST_MARK DUST_MORE;"#,
+    r#"_dust_p=$DUST_MARK _dust_k= _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
+    r#"unset DUST_INIT DUST_MARK;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
-    r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=$_dust_q;"#,
-    r#"_dust_d(){ _dust_s=$?;PS1=$_dust_p PS2=$_dust_q PROMPT_COMMAND= _dust_c= _dust_e=;"#,
+    r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=;"#,
+    r#"_dust_d(){ _dust_s=$?;PS1=$_dust_p PS2= PROMPT_COMMAND= _dust_c= _dust_e=;"#,
     r#"return $_dust_s;};_dust_r(){ return $_dust_s;};"#,
     r#"if [ -n "${ZSH_VERSION-}" ];then "#,
     r#"setopt promptsubst nozle nopromptsp nopromptcr histignorespace interactivecomments;"#,
     r#"unset precmd_functions preexec_functions;unset -f precmd preexec 2>/dev/null;"#,
-    r#"elif [ -n "${BASH_VERSION-}" ];then set +o history;"#,
+    r#"elif [ -n "${BASH_VERSION-}" ];then _dust_k=b;set +o history;"#,
     r#"shopt -qo emacs&&set +o emacs;shopt -qo vi&&set +o vi;"#,
     // busybox ash takes a signal at its prompt for the end of its input, but for this option.
     r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
@@ -74,9 +75,7 @@ const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 /// login shell. Names of variables must be identifiers; characters that a single-quoted word of
 /// some shell family cannot hold are dropped from the values.
 pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
-    let mut script = String::from(
-        "DUST_INIT=$1 DUST_MARK=$2 DUST_MORE=$3;export DUST_INIT DUST_MARK DUST_MORE;",
-    );
+    let mut script = String::from("DUST_INIT=$1 DUST_MARK=$2;export DUST_INIT DUST_MARK;");
     for (name, value) in vars {
         let plain: String = value
             .chars()
@@ -91,9 +90,7 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
     ));
     let Nonce(word) = nonce;
-    format!(
-        "exec sh -c '{script}' sh '{INIT}' '\u{1e}{word}:$?:$_dust_n\u{1e}' '\u{1e}{word}+\u{1e}'"
-    )
+    format!("exec sh -c '{script}' sh '{INIT}' '\u{1e}{word}:$?:$_dust_n:$_dust_k\u{1e}'")
 }
 
 /// What the shell is doing, as far as its marks tell.
@@ -144,6 +141,14 @@ pub struct Shell {
     echoing: bool,
     /// A mark's number, as text, for the command that runs.
     expected: String,
+    /// The number of the last mark.
+    last: String,
+    /// Marks that will come once more, since an empty line was sent.
+    repeats_due: u32,
+    /// The terminal of the running command makes `\r\n` of each newline.
+    cooked: bool,
+    /// A carriage return that may belong to such a newline.
+    held_return: bool,
 }
 
 impl Shell {
@@ -162,6 +167,11 @@ impl Shell {
             at_start: false,
             echoing: false,
             expected: "0".to_owned(),
+            last: String::new(),
+            // The empty line of INIT_LINE.
+            repeats_due: 1,
+            cooked: false,
+            held_return: false,
         }
     }
 
@@ -179,6 +189,7 @@ impl Shell {
                 if std::mem::take(&mut self.interrupted) {
                     // zsh drops the line that follows an interrupt at its prompt.
                     self.out.push(b'\n');
+                    self.repeats_due += 1;
                 }
                 let prefix = if std::mem::take(&mut self.echoing) {
                     "stty -echo -onlcr;"
@@ -267,6 +278,13 @@ impl Shell {
         let held = std::mem::take(&mut self.held);
         self.at_start = false;
         self.output(&held, found);
+        self.release_return(found);
+    }
+
+    fn release_return(&mut self, found: &mut dyn FnMut(Piece<'_>)) {
+        if std::mem::take(&mut self.held_return) {
+            found(Piece::Output(b"\r"));
+        }
     }
 
     fn scan(&mut self, mut data: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
@@ -291,18 +309,11 @@ impl Shell {
                 Mark::Prompt {
                     length,
                     status,
-                    ours,
-                    numbered,
+                    number,
+                    bash,
                 } => {
                     self.before_mark(before, status, found);
-                    self.prompt(status, ours, numbered, found);
-                    data = rest.get(length..).unwrap_or_default();
-                },
-                Mark::More { length } => {
-                    self.output(before, found);
-                    // The shell waits for the rest of a command that has none: an empty line ends
-                    // that. bash does so after a syntax error inside `eval`.
-                    self.out.push(b'\n');
+                    self.prompt(status, &number, bash, found);
                     data = rest.get(length..).unwrap_or_default();
                 },
             }
@@ -338,23 +349,23 @@ impl Shell {
             return Mark::None;
         };
         let length = end + 2;
-        if fields == "+" {
-            return Mark::More { length };
-        }
         let mut fields = fields.split(':').skip(1);
-        match (fields.next(), fields.next()) {
-            (Some(status), Some(number)) => Mark::Prompt {
+        match (fields.next(), fields.next(), fields.next()) {
+            (Some(status), Some(number), Some(kind)) => Mark::Prompt {
                 length,
                 status: status.parse().unwrap_or(u8::MAX),
-                ours: number == self.expected,
-                numbered: !number.is_empty(),
+                number: number.to_owned(),
+                bash: kind == "b",
             },
             _ => Mark::None,
         }
     }
 
     /// A prompt was printed: what does it mean for the command that runs?
-    fn prompt(&mut self, status: u8, ours: bool, numbered: bool, found: &mut dyn FnMut(Piece<'_>)) {
+    fn prompt(&mut self, status: u8, number: &str, bash: bool, found: &mut dyn FnMut(Piece<'_>)) {
+        let repeated = !number.is_empty() && number == self.last;
+        number.clone_into(&mut self.last);
+        let ours = number == self.expected;
         match self.state {
             State::Starting | State::Unmarked if ours => {
                 self.state = State::Idle;
@@ -362,8 +373,7 @@ impl Shell {
                 found(Piece::Ready);
             },
             State::Busy if ours => {
-                self.state = State::Idle;
-                self.at_start = false;
+                self.idle();
                 let status = if std::mem::take(&mut self.aborted) {
                     130
                 } else {
@@ -372,14 +382,25 @@ impl Shell {
                 found(Piece::Ended(status));
             },
             // The interrupt reached the shell before it had read the command.
-            State::Busy if self.interrupted && !self.aborted && numbered && status != 0 => {
-                self.state = State::Idle;
-                self.at_start = false;
+            State::Busy if self.interrupted && !self.aborted && repeated && status != 0 => {
+                self.idle();
                 found(Piece::Ended(130));
+            },
+            State::Busy | State::Idle if repeated && self.repeats_due > 0 => self.repeats_due -= 1,
+            State::Busy if repeated && bash && !self.interrupted && self.unsent().is_empty() => {
+                self.out.push(b'\n');
             },
             // The prompt of a part of a command, of an empty line or of a nested shell.
             State::Starting | State::Unmarked | State::Busy | State::Idle => {},
         }
+    }
+
+    fn idle(&mut self) {
+        self.state = State::Idle;
+        self.at_start = false;
+        self.repeats_due = 0;
+        self.cooked = false;
+        self.held_return = false;
     }
 
     /// Output that ends at a mark. A shell that was interrupted prints an empty line first.
@@ -391,6 +412,7 @@ impl Shell {
             text
         };
         self.output(text, found);
+        self.release_return(found);
         // An echo that never ended is no echo.
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
@@ -416,7 +438,26 @@ impl Shell {
                     found(Piece::Output(rest));
                 }
             },
+            State::Busy if self.cooked => self.uncooked(text, found),
             State::Idle | State::Busy | State::Unmarked => found(Piece::Output(text)),
+        }
+    }
+
+    /// Takes back what the terminal made of newlines: `\r\n` was `\n`.
+    fn uncooked(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
+        let mut plain = Vec::with_capacity(text.len() + 1);
+        for &byte in text {
+            if std::mem::take(&mut self.held_return) && byte != b'\n' {
+                plain.push(b'\r');
+            }
+            if byte == b'\r' {
+                self.held_return = true;
+            } else {
+                plain.push(byte);
+            }
+        }
+        if !plain.is_empty() {
+            found(Piece::Output(&plain));
         }
     }
 
@@ -429,6 +470,7 @@ impl Shell {
             match memchr::memchr(b'\n', text) {
                 // Further lines of the same command may follow: still at the start.
                 Some(end) => {
+                    self.cooked = end > 0 && text.get(end - 1) == Some(&b'\r');
                     let rest = text.get(end + 1..).unwrap_or_default();
                     self.output(rest, found);
                 },
@@ -454,11 +496,8 @@ enum Mark {
     Prompt {
         length: usize,
         status: u8,
-        ours: bool,
-        numbered: bool,
-    },
-    More {
-        length: usize,
+        number: String,
+        bash: bool,
     },
 }
 

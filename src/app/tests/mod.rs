@@ -86,7 +86,7 @@ fn a_lost_connection_says_so_and_the_next_use_connects_again() {
     lab.settle();
     assert!(
         lab.rows()
-            .contains(&"[n0] lost: the cable (0.0s)".to_owned()),
+            .contains(&"[n0] lost: the cable, while it ran: sleep 100 (0.0s)".to_owned()),
         "{:?}",
         lab.rows()
     );

@@ -11,7 +11,7 @@ fn shell() -> Shell {
 }
 
 fn mark(status: u8, seq: u64) -> String {
-    format!("\u{1e}{N}:{status}:{seq}\u{1e}")
+    format!("\u{1e}{N}:{status}:{seq}:\u{1e}")
 }
 
 /// What is found in `text`, written as `!` for ready, `<n>` for the end, and the output itself.
@@ -71,7 +71,7 @@ fn marks_of_others_mean_nothing() {
         feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))),
         "ab"
     );
-    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0:\u{1e}")), "");
+    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0::\u{1e}")), "");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
 }
 
@@ -90,17 +90,29 @@ fn what_only_looks_like_a_mark_is_output() {
 }
 
 #[test]
-fn a_shell_that_wants_more_text_gets_an_empty_line() {
-    let mut shell = running("echo 'open");
+fn bash_that_repeats_its_prompt_after_an_error_gets_an_empty_line() {
+    let bash = |status, seq| format!("\u{1e}{N}:{status}:{seq}:b\u{1e}");
+    let mut shell = shell();
+    assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
+    shell.command(b"echo 'open");
+    shell.sent(shell.unsent().len());
     assert_eq!(
-        feed(
-            &mut shell,
-            &format!("bash: unexpected EOF\n\u{1e}{N}+\u{1e}")
-        ),
-        "bash: unexpected EOF\n"
+        feed(&mut shell, &bash(0, 0)),
+        "",
+        "the empty line of the start"
     );
+    assert_eq!(shell.unsent(), b"");
+    let error = format!("unexpected EOF\n{}", bash(0, 0));
+    assert_eq!(feed(&mut shell, &error), "unexpected EOF\n");
     assert_eq!(shell.unsent(), b"\n");
-    assert_eq!(feed(&mut shell, &mark(2, 1)), "<2>");
+    assert_eq!(feed(&mut shell, &bash(2, 1)), "<2>");
+}
+
+#[test]
+fn what_a_terminal_with_echo_made_of_newlines_is_undone() {
+    let mut shell = running("printf 'a\\r\\nb\\r'");
+    let log = feed(&mut shell, " _dust_n=1;x\r\na\r") + &feed(&mut shell, "\r\nb\r");
+    assert_eq!(log + &feed(&mut shell, &mark(0, 1)), "a\r\nb\r<0>");
 }
 
 #[test]
@@ -164,7 +176,7 @@ fn the_bootstrap_passes_through_single_quotes() {
         &[("DUST_NODE", "w'\\!0$(x)\n".to_owned())],
     );
     assert!(!text.contains('\\') && !text.contains('!') && !text.contains('\n'));
-    assert_eq!(text.matches('\'').count(), 8);
+    assert_eq!(text.matches('\'').count(), 6);
     assert!(text.contains("DUST_NODE=\"w0(x)\""));
 }
 
