@@ -158,13 +158,14 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     pty.wait_prompt();
     pty.command("!PS1='inner> ' bash --norc --noediting");
     pty.wait_row("inner>");
-    pty.line("echo slee''ping; sleep 1000");
-    pty.wait_row("sleeping");
+    // It says by itself when it has the terminal, and when it has it again.
+    pty.line("sh -c 'trap \"echo conti\"nued CONT; echo rea\"\"dy; while :; do sleep 0.1; done'");
+    pty.wait_row("ready");
     pty.send("\x1a");
-    pty.wait_words(&["stopped", "sleep 1000"]);
+    pty.wait_words(&["stopped"]);
     pty.line("jobs -l | wc -l; fg");
     pty.wait_row("1");
-    pty.wait_row("sleep 1000");
+    pty.wait_row("continued");
     pty.send("\x03");
     pty.line("echo status $?");
     pty.wait_row("status 130");
