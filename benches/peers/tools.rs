@@ -18,18 +18,19 @@ pub(crate) struct Tool {
 /// prints how long each round took; `print`, with all output.
 const PARALLEL_SSH: &str = r#"
 import sys, time
+import gevent
 from pssh.clients import ParallelSSHClient
 what, hosts, user, port, key, line = sys.argv[1:7]
 hosts = open(hosts).read().split()
 client = ParallelSSHClient(hosts, user=user, port=int(port), pkey=key, pool_size=len(hosts))
 def once(show):
     output = client.run_command(line, stop_on_errors=False)
-    for host in output:
-        if host.stdout is None:
-            continue
-        for text in host.stdout:
+    def drain(host):
+        for text in host.stdout or ():
             if show:
                 sys.stdout.write(host.host + ': ' + text + '\n')
+    # All at once: what waits in its buffers costs the square of its size.
+    gevent.joinall([gevent.spawn(drain, host) for host in output])
     client.join(output)
 if what == 'run':
     once(True)
