@@ -154,6 +154,9 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
     let failed = |what: &str, error: io::Error| Error::failed(format!("{what}: {error}"));
     let stdin = sys::take_stdin().map_err(|error| failed("standard input", error))?;
     let limit = sys::raise_open_files();
+    if prompt {
+        sys::default_stop_signals();
+    }
     let terminal = if prompt {
         let terminal = Terminal::open(stdin.as_fd());
         Some(terminal.map_err(|error| failed("the terminal", error))?)

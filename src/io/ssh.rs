@@ -451,7 +451,9 @@ impl Link {
         let Some(channel) = &self.channel else {
             return Ok(Step::Wait);
         };
-        for is_stderr in [false, true] {
+        // Standard error first: reading it may move output into the channel's buffer, where nobody
+        // would look for it before the next packet.
+        for is_stderr in [true, false] {
             match channel.read_nonblocking(buffer, is_stderr) {
                 Ok(0) => {},
                 Ok(count) => {

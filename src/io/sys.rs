@@ -102,3 +102,12 @@ pub fn keep_alive(fd: RawFd) {
     let _ = setsockopt(&fd, sockopt::TcpKeepCount, &4);
     let _ = setsockopt(&fd, sockopt::TcpUserTimeout, &120_000);
 }
+
+/// Lets Ctrl-Z stop what runs on a terminal of ours, whatever whoever started dust had in mind.
+pub fn default_stop_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for number in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        // SAFETY: the default disposition runs no code of ours.
+        let _ = unsafe { signal(number, SigHandler::SigDfl) };
+    }
+}

@@ -71,6 +71,9 @@ const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n\n";
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 
+/// What busybox ash asks the terminal at its prompt while echo is on (the cursor's position).
+const ASH_QUERY: &[u8] = b"\x1b[6n";
+
 /// What to ask of the node's sshd (an "exec" request, RFC 4254 §6.5): sets `vars`, then becomes the
 /// login shell. Names of variables must be identifiers; characters that a single-quoted word of
 /// some shell family cannot hold are dropped from the values.
@@ -432,6 +435,10 @@ impl Shell {
                     .extend_from_slice(text.get(..room.min(text.len())).unwrap_or(text));
             },
             State::Busy if self.at_start => self.first_output(text, found),
+            State::Idle if text.starts_with(ASH_QUERY) => {
+                let rest = text.strip_prefix(ASH_QUERY).unwrap_or_default();
+                self.output(rest, found);
+            },
             State::Idle if text.starts_with(ASH_NOISE) => {
                 let rest = text.strip_prefix(ASH_NOISE).unwrap_or_default();
                 if !rest.is_empty() {
@@ -464,6 +471,12 @@ impl Shell {
     /// Takes the echo of a command away, where a program had turned echo on.
     fn first_output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
         const ECHO: &[u8] = b" _dust_";
+        if let Some(rest) = text.strip_prefix(ASH_QUERY) {
+            return self.output(rest, found);
+        }
+        if ASH_QUERY.starts_with(text) {
+            return self.held.extend_from_slice(text);
+        }
         let shared = text.iter().zip(ECHO).take_while(|(a, b)| a == b).count();
         if shared == ECHO.len() {
             self.echoing = true;
