@@ -24,6 +24,7 @@ fn refusals() {
         ("99", "`99` matches no node (indexes are 1-7; nodes are"),
         ("5-1", "`5-1` matches no node"),
         ("99999999999999999999", "matches no node"),
+        ("worker[0-99999999]", "100000000 numbers"),
         (
             "db",
             "`db` is not in the working set (`cluster=b&db` finds it there)",

@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::model::nearest::shown;
 use crate::model::ranges::Numbers;
 
+/// A range of more numbers is a slip.
+const RANGE_MAX: u64 = 1_000_000;
+
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
@@ -76,6 +79,12 @@ fn in_brackets(inner: &str) -> Result<Piece> {
     let numeric = |c: char| c.is_ascii_digit() || matches!(c, '-' | ',' | '/' | ' ');
     if inner.chars().all(numeric) && inner.contains(|c: char| c.is_ascii_digit()) {
         let numbers = Numbers::parse(inner).map_err(|error| Error::usage(error.to_string()))?;
+        let count = numbers.count();
+        if count > RANGE_MAX {
+            let text =
+                format!("[{inner}] stands for {count} numbers; at most {RANGE_MAX} can be meant");
+            return Err(Error::usage(text).hint("a slip? `*` means any number"));
+        }
         return Ok(Piece::Numbers(numbers));
     }
     Ok(Piece::Class(match inner.strip_prefix('^') {

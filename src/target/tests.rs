@@ -166,7 +166,7 @@ fn terms() {
         ("worker[0-10]", "worker0 worker1 worker2 worker10"),
         ("worker[0-10/2]", "worker0 worker2 worker10"),
         ("worker[1,10]", "worker1 worker10"),
-        ("worker[0-99999999]", "worker0 worker1 worker2 worker10"),
+        ("worker[0-999999]", "worker0 worker1 worker2 worker10"),
         ("[mw]*[!1]", "worker0 worker2 worker10 master"),
         ("master,worker0", "master worker0"),
         ("worker2,worker0,worker2", "worker0 worker2"),

@@ -222,7 +222,7 @@ impl Lab {
             },
             Effect::LoadKey(_, _, path, _) => self.app.key_loaded(self.now, &path, Ok(true)),
             Effect::Login(id, attempt, Method::Key(_)) => {
-                self.link(id, attempt, LifeEvent::Accepted)
+                self.link(id, attempt, LifeEvent::Accepted);
             },
             Effect::Open(id, ..) => {
                 self.link(id, 0, LifeEvent::Opened);

@@ -135,7 +135,7 @@ fn no_more_connections_than_files_and_still_every_node_answers() {
 fn a_command_that_takes_too_long_costs_its_shell() {
     let limit = Duration::from_secs(5);
     let mut lab = Lab::batch(2, &["@* x"], |setup| {
-        setup.settings.command_timeout = Some(limit)
+        setup.settings.command_timeout = Some(limit);
     });
     lab.ends("n1", 0);
     lab.after(limit);
