@@ -7,7 +7,10 @@
 //! model, error ← config, term, wire ← target, command, edit, session, output, ui ← app ← io ← main
 //! ```
 //!
-//! Dependencies point one way; siblings do not import each other; `app` joins them.
+//! Dependencies point one way; siblings do not import each other; `app` joins them. A terminal's
+//! bytes become keys ([`term`]), a line ([`edit`]), a command ([`command`]) and nodes ([`target`]);
+//! each node's connection and shell ([`session`]) give output that is framed and cleaned
+//! ([`output`]) and shown above the prompt ([`ui`]). ARCHITECTURE.md has the map and the reasons.
 
 pub mod app;
 pub mod command;
