@@ -176,8 +176,12 @@ impl App {
     fn show_settings(&mut self) {
         let mut text = String::new();
         for setting in SETTINGS {
-            text.push_str(&setting.show(&self.settings));
-            text.push('\n');
+            let _ = writeln!(
+                text,
+                "{:<16} {}",
+                setting.name,
+                setting.show(&self.settings)
+            );
         }
         self.answer(&text);
     }
@@ -612,6 +616,7 @@ impl App {
             Some(State::Busy | State::Unmarked) => "ready",
             None if run.life.is_down() && run.why_down.is_some() => "failed",
             None if run.life.is_down() => "",
+            None if run.life.is_up() => "idle",
             None => "connecting",
         }
     }

@@ -1,6 +1,6 @@
 //! Every node's connection: which of them may be set up now, and what their lives wish for.
 
-use super::{App, Effect, KNOWN_HOSTS, KeyState};
+use super::{App, Effect, KeyState};
 use crate::model::{NodeId, Outcome};
 use crate::output::LineAssembler;
 use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
@@ -222,12 +222,16 @@ impl App {
         let Some(run) = self.fleet.runs.get_mut(&id) else {
             return;
         };
-        run.attempt = attempt;
         run.why_down = None;
         let mut wishes = Vec::new();
         if run.connected && run.life.is_up() {
+            // The same connection: its news go on under the same number.
             run.life.reopen(now, &mut wishes);
-        } else if run.life.is_pausing() {
+            self.grant(now, id, wishes);
+            return;
+        }
+        run.attempt = attempt;
+        if run.life.is_pausing() {
             run.life.tick(now, &mut wishes);
         } else {
             run.life.start(now, &mut wishes);
@@ -285,7 +289,8 @@ impl App {
                 Wish::Remember => {
                     let (alias, port) = (route.alias.clone(), route.alias_port);
                     if let Some(hash) = run.presented {
-                        self.known_hosts.learn(KNOWN_HOSTS, &alias, port, &hash);
+                        self.known_hosts
+                            .learn(&self.setup.known_hosts_name, &alias, port, &hash);
                     }
                     self.effects.push_back(Effect::Remember(id, port));
                 },
@@ -404,6 +409,10 @@ impl App {
     fn shell_ready(&mut self, id: NodeId) {
         if let Some(run) = self.fleet.runs.get_mut(&id) {
             run.mark_by = None;
+        }
+        if self.setup.verbose > 0 {
+            let name = self.name(id);
+            self.notice(&format!("[{name}] its shell is ready"));
         }
     }
 

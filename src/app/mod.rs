@@ -30,9 +30,6 @@ use zeroize::Zeroizing;
 /// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
 pub const BACKLOG_MAX: usize = 1 << 20;
 
-/// What dust's own known-hosts file is called in messages.
-pub const KNOWN_HOSTS: &str = "dust's known_hosts";
-
 /// What happens to a run.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -212,6 +209,8 @@ pub struct Setup {
     pub ssh_config: SshConfig,
     /// What is known of host keys.
     pub known_hosts: KnownHosts,
+    /// What dust's own known-hosts file is called in messages.
+    pub known_hosts_name: String,
     /// The terminal type for the nodes.
     pub term: String,
     /// How many connections the limit on open files allows.

@@ -197,16 +197,16 @@ impl App {
             Entry::Secret(line) => match line.key(key) {
                 SecretEvent::None => {},
                 SecretEvent::Bell => prompt.ready.push(0x07),
-                SecretEvent::Done(answer) => self.entered(now, Some(answer)),
-                SecretEvent::Cancelled => self.entered(now, None),
+                SecretEvent::Done(answer) => self.entered(now, Some(answer), false),
+                SecretEvent::Cancelled => self.entered(now, None, false),
             },
             Entry::Answer(_, editor) | Entry::Confirm(_, editor) => {
                 if matches!(key, Key::Named(Named::Tab, _)) {
                     return;
                 }
                 match editor.key(key, &History::new()) {
-                    EditEvent::Submit(line) => self.entered(now, Some(Zeroizing::new(line))),
-                    EditEvent::Interrupt | EditEvent::Eof => self.entered(now, None),
+                    EditEvent::Submit(line) => self.entered(now, Some(Zeroizing::new(line)), true),
+                    EditEvent::Interrupt | EditEvent::Eof => self.entered(now, None, true),
                     EditEvent::Bell => prompt.ready.push(0x07),
                     _ => {},
                 }
@@ -215,8 +215,12 @@ impl App {
     }
 
     /// An answer is complete, or was refused.
-    fn entered(&mut self, now: Instant, answer: Option<Zeroizing<String>>) {
-        self.commit(None);
+    fn entered(&mut self, now: Instant, answer: Option<Zeroizing<String>>, visible: bool) {
+        let shown = answer
+            .as_ref()
+            .filter(|_| visible)
+            .map(|text| text.as_str().to_owned());
+        self.commit(shown.as_deref());
         let Mode::Prompt(prompt) = &mut self.mode else {
             return;
         };

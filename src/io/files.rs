@@ -1,7 +1,7 @@
 //! Files and names of this machine, for what must be known at once; and dust's own folders.
 
 use super::sys;
-use crate::app::{Host, KNOWN_HOSTS};
+use crate::app::Host;
 use crate::config::ssh_config::SshConfig;
 use crate::session::known_hosts::KnownHosts;
 use nix::fcntl::{Flock, FlockArg};
@@ -94,7 +94,7 @@ pub fn known_hosts(own: Option<&Path>) -> KnownHosts {
         ssh.join("known_hosts2"),
         "/etc/ssh/ssh_known_hosts".into(),
     ];
-    let own = own.map(|path| (KNOWN_HOSTS.to_owned(), path.to_owned()));
+    let own = own.map(|path| (path.display().to_string(), path.to_owned()));
     let others = files.map(|path| (path.display().to_string(), path));
     for (name, path) in own.into_iter().chain(others) {
         if let Ok(text) = read_text(&path) {

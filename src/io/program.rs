@@ -188,6 +188,10 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         person: stdin_is_terminal && !matches!(input, Input::Script),
         size: size.unwrap_or(Size::DEFAULT),
         ssh_config: files::ssh_config(),
+        known_hosts_name: known_hosts_file
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
         known_hosts: files::known_hosts(known_hosts_file.as_deref()),
         // Programs must not think that a pipe understands more than text.
         term: if to_terminal {

@@ -391,11 +391,14 @@ impl Life {
                 self.check_host_key(&fingerprint, verdict, out);
             },
             (Phase::LoadingKey, Event::Key(Ok(true))) => self.login(out),
-            (Phase::LoadingKey, Event::Key(Ok(false))) => self.next_method(out),
+            (Phase::LoadingKey, Event::Key(Ok(false))) => match self.current.clone() {
+                Some(Method::Key(path)) if self.is_named(&path) => {
+                    self.fail(format!("there is no key file {}", path.display()), out);
+                },
+                _ => self.next_method(out),
+            },
             (Phase::LoadingKey, Event::Key(Err(why))) => {
-                let named = self.route.identities.iter().any(|identity| {
-                    identity.named && self.current == Some(Method::Key(identity.path.clone()))
-                });
+                let named = matches!(&self.current, Some(Method::Key(path)) if self.is_named(path));
                 if named {
                     self.fail(why, out);
                 } else {
@@ -448,6 +451,14 @@ impl Life {
             self.wake = None;
             out.push(Wish::Hangup);
         }
+    }
+
+    /// The person named this key file.
+    fn is_named(&self, path: &std::path::Path) -> bool {
+        self.route
+            .identities
+            .iter()
+            .any(|identity| identity.named && identity.path == path)
     }
 
     fn plan(&self) -> Vec<Method> {

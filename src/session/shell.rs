@@ -293,6 +293,15 @@ impl Shell {
     fn scan(&mut self, mut data: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
         loop {
             let Some(at) = memchr::memchr(RS, data) else {
+                // An interrupted shell ends its line before the prompt: that newline is its own.
+                if self.interrupted
+                    && self.state == State::Busy
+                    && let Some(text) = data.strip_suffix(b"\n")
+                {
+                    self.output(text, found);
+                    self.held.push(b'\n');
+                    return;
+                }
                 self.output(data, found);
                 return;
             };

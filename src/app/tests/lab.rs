@@ -98,6 +98,7 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         size: Size { cols: 80, rows: 24 },
         ssh_config: SshConfig::new(),
         known_hosts: KnownHosts::new(),
+        known_hosts_name: String::new(),
         term: "dumb".to_owned(),
         connections_max: 1000,
     };
