@@ -28,7 +28,7 @@ use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
-pub const BACKLOG_MAX: usize = 1 << 20;
+pub const BACKLOG_MAX: usize = 256 * 1024;
 
 /// What happens to a run.
 #[derive(Debug)]

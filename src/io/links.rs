@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// What one node may bring in one turn, in bytes: nobody waits long for the others.
-const BUDGET: usize = 256 * 1024;
+const BUDGET: usize = 64 * 1024;
 
 #[derive(Debug)]
 enum Conn {
