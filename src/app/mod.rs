@@ -9,8 +9,11 @@ mod inventory;
 mod jobs;
 mod nodes;
 mod prompt;
+mod provide;
 mod questions;
 mod routes;
+mod shells;
+mod show;
 
 pub use batch::BatchInput;
 
@@ -233,8 +236,8 @@ pub struct App {
     effects: VecDeque<Effect>,
     known_hosts: KnownHosts,
     keys: HashMap<PathBuf, KeyState>,
-    requests: HashMap<u64, exec::Request>,
-    confirm: Option<exec::Confirm>,
+    requests: HashMap<u64, provide::Request>,
+    confirm: Option<provide::Confirm>,
     next_request: u64,
     local_runs: bool,
     /// What was told about the ssh configuration already.

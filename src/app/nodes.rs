@@ -47,7 +47,7 @@ impl App {
             self.effects.push_back(Effect::Hangup(id));
         }
         if provider == Provider::Local {
-            self.provide(ProviderOp::List, name, names, super::exec::Then::Nothing);
+            self.provide(ProviderOp::List, name, names, super::provide::Then::Nothing);
         }
         Ok(())
     }

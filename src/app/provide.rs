@@ -1,0 +1,324 @@
+//! Starting and stopping nodes: what is asked of providers, what needs a person's word first, and
+//! what follows the answer.
+
+use super::{App, Effect, Provided, ProviderOp};
+use crate::config::Provider;
+use crate::error::{Error, Kind, Result};
+use crate::model::{NodeId, NodeState};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+/// A request to a provider that is under way.
+#[derive(Debug)]
+pub(super) struct Request {
+    op: ProviderOp,
+    names: Vec<String>,
+    then: Then,
+    /// Lines that came before the provider had told what there is.
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    target: Option<String>,
+    command: Option<String>,
+}
+
+/// What follows a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing.
+    Nothing,
+    /// Say what was done.
+    Tell,
+    /// Connect to the nodes, and say when they answer.
+    Connect,
+}
+
+/// Something that waits for a person's word.
+#[derive(Debug)]
+pub(super) struct Confirm {
+    op: ProviderOp,
+    ids: Vec<NodeId>,
+    /// The word that must be typed; `None`: y or yes.
+    word: Option<String>,
+}
+
+impl App {
+    /// The nodes of a target by cluster; only those that the provider `local` can start and stop.
+    fn by_cluster(&self, ids: &[NodeId]) -> Result<BTreeMap<String, Vec<String>>> {
+        let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut fixed = Vec::new();
+        for id in ids {
+            let Some(node) = self.inventory.get(*id) else {
+                continue;
+            };
+            match self.inventory.entry(*id).map(|entry| entry.provider) {
+                Some(Provider::Local) => {
+                    clusters
+                        .entry(node.cluster.clone())
+                        .or_default()
+                        .push(node.name.clone());
+                },
+                _ => fixed.push(*id),
+            }
+        }
+        if fixed.is_empty() {
+            return Ok(clusters);
+        }
+        let names = self.folded(&fixed);
+        let text = format!("provider=ssh has no way to start or stop machines: {names}");
+        Err(Error::usage(text).hint("dust only logs in to them"))
+    }
+
+    pub(super) fn start_nodes(
+        &mut self,
+        now: Instant,
+        target: Option<&str>,
+        wait: bool,
+    ) -> Result<()> {
+        let targets = self.resolve(target.unwrap_or("*"))?;
+        let (running, rest): (Vec<NodeId>, Vec<NodeId>) = targets
+            .ids()
+            .iter()
+            .copied()
+            .partition(|id| self.state(*id) == NodeState::Running);
+        if !running.is_empty() {
+            let names = self.folded(&running);
+            self.notice(&format!("running already: {names}"));
+        }
+        let then = if wait { Then::Connect } else { Then::Tell };
+        for (cluster, names) in self.by_cluster(&rest)? {
+            self.provide(ProviderOp::Start, cluster, names, then);
+        }
+        if wait && self.by_cluster(&running).is_ok() {
+            self.connect(now, &running)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn state(&self, id: NodeId) -> NodeState {
+        self.inventory
+            .get(id)
+            .map_or(NodeState::Absent, |node| node.state)
+    }
+
+    /// `stop` and `terminate`: ask first.
+    pub(super) fn end_nodes(
+        &mut self,
+        now: Instant,
+        op: ProviderOp,
+        target: &str,
+        yes: bool,
+    ) -> Result<()> {
+        let targets = self.resolve(target)?;
+        self.by_cluster(targets.ids())?;
+        let ids: Vec<NodeId> = targets
+            .ids()
+            .iter()
+            .copied()
+            .filter(|id| match op {
+                ProviderOp::Stop => self.state(*id) == NodeState::Running,
+                _ => self.state(*id) != NodeState::Absent,
+            })
+            .collect();
+        let verb = if op == ProviderOp::Stop {
+            "stop"
+        } else {
+            "terminate"
+        };
+        if ids.is_empty() {
+            self.notice(&format!(
+                "nothing to {verb}: {}",
+                self.folded(targets.ids())
+            ));
+            return Ok(());
+        }
+        // All of a cluster is gone for good: that wants more than a y.
+        let whole = self.inventory.clusters().iter().find(|cluster| {
+            let of_it = |id: &NodeId| {
+                self.inventory
+                    .get(*id)
+                    .is_some_and(|n| n.cluster == cluster.name)
+            };
+            let all = self
+                .inventory
+                .nodes()
+                .iter()
+                .filter(|node| node.cluster == cluster.name);
+            let all = all.filter(|node| node.state != NodeState::Absent).count();
+            all > 1 && ids.iter().filter(|id| of_it(id)).count() == all
+        });
+        let word = whole
+            .filter(|_| op == ProviderOp::Terminate)
+            .map(|cluster| cluster.name.clone());
+        let names = self.folded(&ids);
+        if yes || self.setup.yes {
+            self.end_now(now, op, &ids);
+        } else if self.is_batch() || !self.setup.person {
+            let text = format!("will not {verb} without being sure: {names}");
+            return Err(Error::usage(text).hint("-y says yes"));
+        } else {
+            let count = ids.len();
+            let question = match &word {
+                Some(name) => {
+                    format!("{verb} all of {name}: {names} ({count})? Type the cluster's name: ")
+                },
+                None => format!("{verb} {names} ({count})? [y/N] "),
+            };
+            self.confirm = Some(Confirm { op, ids, word });
+            self.show_confirm(&question);
+        }
+        Ok(())
+    }
+
+    /// The person's word on what waits for it.
+    pub(super) fn confirmed(&mut self, now: Instant, word: Option<&str>) {
+        let Some(confirm) = self.confirm.take() else {
+            return;
+        };
+        let word = word.unwrap_or_default().trim();
+        let yes = match &confirm.word {
+            Some(name) => word == name,
+            None => matches!(word.to_ascii_lowercase().as_str(), "y" | "yes"),
+        };
+        if yes {
+            self.end_now(now, confirm.op, &confirm.ids);
+        } else {
+            self.notice("nothing was done");
+        }
+    }
+
+    fn end_now(&mut self, now: Instant, op: ProviderOp, ids: &[NodeId]) {
+        let why = if op == ProviderOp::Stop {
+            "stopped by you"
+        } else {
+            "terminated by you"
+        };
+        for id in ids {
+            self.drop_node(now, *id, why);
+        }
+        if let Ok(clusters) = self.by_cluster(ids) {
+            for (cluster, names) in clusters {
+                self.provide(op, cluster, names, Then::Tell);
+            }
+        }
+    }
+
+    /// Asks a provider.
+    pub(super) fn provide(
+        &mut self,
+        op: ProviderOp,
+        cluster: String,
+        names: Vec<String>,
+        then: Then,
+    ) {
+        self.next_request += 1;
+        let id = self.next_request;
+        let request = Request {
+            op,
+            names: names.clone(),
+            then,
+            waiting: Vec::new(),
+        };
+        self.requests.insert(id, request);
+        self.effects
+            .push_back(Effect::Provider(id, op, cluster, names));
+    }
+
+    /// A line that has to wait until a provider has told what there is. True if it waits.
+    pub(super) fn wait_for_provider(
+        &mut self,
+        target: Option<&str>,
+        command: Option<&str>,
+    ) -> bool {
+        let asks =
+            |request: &&mut Request| matches!(request.op, ProviderOp::List | ProviderOp::Start);
+        let Some(request) = self.requests.values_mut().find(asks) else {
+            return false;
+        };
+        request.waiting.push(Waiting {
+            target: target.map(str::to_owned),
+            command: command.map(str::to_owned),
+        });
+        true
+    }
+
+    /// A provider has answered.
+    pub(super) fn provided(&mut self, now: Instant, provided: Provided) {
+        let Some(request) = self.requests.remove(&provided.request) else {
+            return;
+        };
+        for told in &provided.nodes {
+            let Some(id) = self.inventory.find(&provided.cluster, &told.name) else {
+                continue;
+            };
+            self.inventory.update(id, |node, entry| {
+                node.state = told.state;
+                entry.addr = told.addr;
+                entry.user.clone_from(&told.user);
+                entry.host_key.clone_from(&told.host_key);
+                entry.key.clone_from(&told.key);
+                match told.addr {
+                    Some(addr) => node.attrs.insert("ip".to_owned(), addr.ip().to_string()),
+                    None => node.attrs.remove("ip"),
+                };
+            });
+        }
+        for (name, why) in &provided.failures {
+            let text = if name.is_empty() {
+                why.clone()
+            } else {
+                format!("[{name}] {why}")
+            };
+            self.error(&Error::new(Kind::Failed, text));
+        }
+        let done: Vec<NodeId> = request
+            .names
+            .iter()
+            .filter(|name| !provided.failures.iter().any(|(failed, _)| failed == *name))
+            .filter_map(|name| self.inventory.find(&provided.cluster, name))
+            .collect();
+        let verb = match request.op {
+            ProviderOp::List => None,
+            ProviderOp::Start => Some("started"),
+            ProviderOp::Stop => Some("stopped"),
+            ProviderOp::Terminate => Some("terminated"),
+        };
+        if let Some(verb) = verb.filter(|_| !done.is_empty() && request.then != Then::Nothing) {
+            let names = self.folded(&done);
+            self.notice(&format!("{verb}: {names}"));
+        }
+        if request.then == Then::Connect
+            && let Err(error) = self.connect(now, &done)
+        {
+            self.error(&error);
+        }
+        for line in request.waiting {
+            if let Err(error) = self.at(now, line.target.as_deref(), line.command.as_deref()) {
+                self.error(&error);
+            }
+        }
+    }
+
+    pub(super) fn plan(&mut self, target: Option<&str>) -> Result<()> {
+        let targets = self.resolve(target.unwrap_or("*"))?;
+        let mut by_state: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
+        for id in &targets {
+            let what = match self.state(id) {
+                NodeState::Absent | NodeState::Terminated => "launch",
+                NodeState::Stopped => "start",
+                NodeState::Running | NodeState::Pending => "leave",
+                NodeState::Stopping | NodeState::ShuttingDown => "wait for",
+            };
+            by_state.entry(what).or_default().push(id);
+        }
+        let mut text = String::new();
+        for (what, ids) in by_state {
+            let _ = writeln!(text, "{what}: {} ({})", self.folded(&ids), ids.len());
+        }
+        self.answer(&text);
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The shells on the connections: opened, fed with commands, and what it means when they end.
+
+use super::fleet::{Current, KEEPALIVE};
+use super::{App, Effect};
+use crate::model::{NodeId, Outcome};
+use crate::session::shell::{Nonce, Piece, Shell, State, bootstrap};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// A shell that has given no mark for this long is said to be slow.
+const MARK_WAIT: Duration = Duration::from_secs(10);
+
+impl App {
+    pub(super) fn open_shell(&mut self, id: NodeId) {
+        let nonce = Nonce::new(self.host.random());
+        let vars = self.shell_vars(id);
+        let size = self.node_size(id);
+        let term = self.setup.term.clone();
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let command = bootstrap(&nonce, &vars);
+        run.shell = Some(Shell::new(nonce));
+        self.effects
+            .push_back(Effect::Open(id, term, size, command));
+    }
+
+    pub(super) fn shell_open(&mut self, now: Instant, id: NodeId) {
+        if let Some(run) = self.fleet.get_mut(id) {
+            run.connected = true;
+            run.mark_by = Some(now + MARK_WAIT);
+            run.alive_at = Some(now + KEEPALIVE);
+            self.effects.push_back(Effect::Flush(id));
+        }
+    }
+
+    /// Bytes from a node's shell: marks are acted upon, the rest is output.
+    pub(super) fn data(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        run.alive_at = Some(now + KEEPALIVE);
+        let Some(mut shell) = run.shell.take() else {
+            return;
+        };
+        let unsent = shell.unsent().len();
+        shell.receive(bytes, &mut |piece| match piece {
+            Piece::Output(bytes) => self.node_output(now, id, bytes),
+            Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
+            Piece::Ready => self.shell_ready(id),
+        });
+        let more = shell.unsent().len() > unsent;
+        if let Some(run) = self.fleet.get_mut(id) {
+            run.shell = Some(shell);
+        }
+        if more {
+            self.effects.push_back(Effect::Flush(id));
+        }
+        self.next_command(now, id);
+    }
+
+    fn shell_ready(&mut self, id: NodeId) {
+        if let Some(run) = self.fleet.get_mut(id) {
+            run.mark_by = None;
+        }
+        if self.setup.verbose > 0 {
+            let name = self.name(id);
+            self.notice(&format!("[{name}] its shell is ready"));
+        }
+    }
+
+    /// The node's shell is at its prompt: the next command that waits goes to it.
+    pub(super) fn next_command(&mut self, now: Instant, id: NodeId) {
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let Some(shell) = &mut run.shell else { return };
+        let can = match shell.state() {
+            State::Idle => run.current.is_none(),
+            State::Unmarked => true,
+            State::Starting | State::Busy => false,
+        };
+        if !can {
+            return;
+        }
+        let Some(queued) = run.queue.pop_front() else {
+            return;
+        };
+        let marked = shell.state() == State::Idle;
+        shell.command(&queued.text);
+        run.current = Some(Current {
+            job: queued.job,
+            since: now,
+            interrupted: false,
+        });
+        self.effects.push_back(Effect::Flush(id));
+        if !marked {
+            self.command_ended(now, id, Outcome::Exit(0));
+            self.next_command(now, id);
+        }
+    }
+
+    /// The shell's channel has ended; the connection may be there still.
+    pub(super) fn shell_closed(&mut self, now: Instant, id: NodeId, status: Option<i32>) {
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let starting = run
+            .shell
+            .as_ref()
+            .is_some_and(|shell| shell.state() == State::Starting);
+        let said = run
+            .shell
+            .as_ref()
+            .map(|shell| last_line(shell.start_up_output()));
+        if let Some(mut shell) = run.shell.take() {
+            shell.finish(&mut |piece| {
+                if let Piece::Output(bytes) = piece {
+                    self.node_output(now, id, bytes);
+                }
+            });
+        }
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        run.mark_by = None;
+        run.life.channel_closed();
+        if starting {
+            let mut why = "its login shell ended at once".to_owned();
+            if let Some(status) = status {
+                let _ = write!(why, " (exit {status})");
+            }
+            if let Some(said) = said.filter(|said| !said.is_empty()) {
+                let _ = write!(why, ": {said}");
+            }
+            self.hang_up(now, id);
+            self.went_down(now, id, &why);
+            return;
+        }
+        // `exit 3`, `exec sleep 1`, `set -e; false`: the command's status is the shell's.
+        let status = status.and_then(|status| u8::try_from(status & 0xff).ok());
+        let outcome = match status {
+            Some(status) => Outcome::Exit(status),
+            None => Outcome::Lost("its shell ended without an exit status".to_owned()),
+        };
+        if run.current.is_some() {
+            self.command_ended(now, id, outcome);
+        } else {
+            let name = self.name(id);
+            let how = crate::output::status::outcome(&outcome);
+            self.notice(&format!(
+                "[{name}] its shell ended ({how}); the next use opens another"
+            ));
+        }
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let waits = !run.queue.is_empty();
+        if waits {
+            self.fleet.first_in_line(id);
+        }
+    }
+
+    /// A shell has given no mark for a while.
+    pub(super) fn no_mark(&mut self, now: Instant, id: NodeId) {
+        let name = self.name(id);
+        let batch = !self.is_prompt();
+        let limit = self.settings.timeout;
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let Some(shell) = &mut run.shell else { return };
+        let said = last_line(shell.start_up_output());
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!("; it says: {said}")
+        };
+        if batch && run.why_down.is_none() {
+            // Nobody is there to look: wait as long as a connection may take, then give up.
+            run.why_down = Some(String::new());
+            run.mark_by = Some(now + limit.max(MARK_WAIT));
+            self.notice(&format!(
+                "[{name}] its shell has not shown a prompt yet{said}"
+            ));
+        } else if batch {
+            let why = format!("its shell shows no prompt that dust can drive{said}");
+            self.hang_up(now, id);
+            self.went_down(now, id, &why);
+        } else {
+            run.mark_by = None;
+            shell.give_up_on_marks();
+            self.notice(&format!(
+                "[{name}] no prompt for {} s: its start-up files are slow, or its shell is not known. \
+                 Lines now go to it as they are, and exit statuses are not known{said}",
+                MARK_WAIT.as_secs()
+            ));
+            self.next_command(now, id);
+        }
+    }
+}
+
+/// The last line that says something, for a message.
+fn last_line(text: &[u8]) -> String {
+    let text = crate::output::clean(text);
+    let line = text
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty())
+        .unwrap_or_default();
+    line.chars().take(200).collect()
+}
