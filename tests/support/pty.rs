@@ -439,6 +439,12 @@ pub(crate) fn rows(screen: &Screen) -> Vec<String> {
         .collect()
 }
 
+/// The row that the cursor stands in, without blanks at its end.
+pub(crate) fn row_with_cursor(screen: &Screen) -> String {
+    let (row, _) = screen.cursor_position();
+    rows(screen).get(usize::from(row)).cloned().unwrap_or_default()
+}
+
 /// Whether a row is exactly `text`.
 pub(crate) fn has_row(screen: &Screen, text: &str) -> bool {
     rows(screen).iter().any(|row| row == text)
@@ -469,8 +475,7 @@ pub(crate) fn typed(screen: &Screen) -> Option<String> {
 
 /// Whether the empty prompt that the cursor stands behind has a number in it.
 fn empty_prompt(screen: &Screen) -> Option<bool> {
-    let (row, _) = screen.cursor_position();
-    let prompt = rows(screen).get(usize::from(row)).cloned()?;
+    let prompt = row_with_cursor(screen);
     let empty = typed(screen)?.is_empty();
     empty.then(|| prompt.contains(|c: char| c.is_ascii_digit()))
 }

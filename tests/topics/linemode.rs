@@ -133,9 +133,9 @@ fn ctrl_c_interrupts_the_last_target_alone() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.command("@worker2 echo begun; sleep 1000; echo never");
+    pty.command("@worker2 sh -c 'echo begun; exec sleep 1000'; echo never");
     pty.wait_row("[worker2] begun");
-    pty.line("@worker[0-1] cd /usr/lib; echo begun; sleep 1000; echo never");
+    pty.line("@worker[0-1] cd /usr/lib; sh -c 'echo begun; exec sleep 1000'; echo never");
     pty.wait_row("[worker0] begun");
     pty.wait_row("[worker1] begun");
     pty.send("\x03");
@@ -162,7 +162,7 @@ fn a_second_ctrl_c_names_who_is_still_busy() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.command("@* test $DUST_NODE = worker0 || trap '' INT; echo begun; sleep 1000");
+    pty.command("@* sh -c 'test $DUST_NODE = worker0 || trap \"\" INT; echo begun; exec sleep 1000'");
     pty.wait_for("all begun", |s| {
         s.contents().matches("begun\n").count() >= 3
     });

@@ -378,7 +378,7 @@ fn an_interrupt_ends_the_commands_and_gives_130() {
     let (sshd, env, file) = lab(2);
     let pids = env.work().join("pids");
     let line = format!(
-        "sh -c 'echo $$ >> {0}; echo begun; sleep 1000'",
+        "sh -c 'echo $$ >> {0}; echo begun; exec sleep 1000'",
         pids.display()
     );
     let mut running = env.dust(&["-f", &file, "@*", &line]).start();

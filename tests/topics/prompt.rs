@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use crate::support::bad::refused;
 use crate::support::deps::need;
 use crate::support::env::Env;
-use crate::support::pty::{Pty, Terminal, has_row, rows, typed};
+use crate::support::pty::{Pty, Terminal, has_row, row_with_cursor, rows, typed};
 use crate::support::sshd::Sshd;
 
 const UP: &str = "\x1b[A";
@@ -200,14 +200,6 @@ fn ctrl_r_searches() {
     pty.wait_for("beta", |s| row_with_cursor(s).contains("!echo beta"));
     pty.send("\x07");
     pty.wait_prompt();
-}
-
-fn row_with_cursor(screen: &vt100::Screen) -> String {
-    let (row, _) = screen.cursor_position();
-    rows(screen)
-        .get(usize::from(row))
-        .cloned()
-        .unwrap_or_default()
 }
 
 #[test]

@@ -330,7 +330,7 @@ fn nested_shells(lab: Lab) {
 
 fn interrupts(lab: Lab) {
     let mut pty = lab.terminal();
-    pty.command("@w cd /usr/lib; y=5; echo begun; sleep 1000");
+    pty.command("@w cd /usr/lib; y=5; sh -c 'echo begun; exec sleep 1000'");
     pty.wait_row("[w] begun");
     pty.send("\x03");
     pty.wait_any(
