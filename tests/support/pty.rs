@@ -442,7 +442,10 @@ pub(crate) fn rows(screen: &Screen) -> Vec<String> {
 /// The row that the cursor stands in, without blanks at its end.
 pub(crate) fn row_with_cursor(screen: &Screen) -> String {
     let (row, _) = screen.cursor_position();
-    rows(screen).get(usize::from(row)).cloned().unwrap_or_default()
+    rows(screen)
+        .get(usize::from(row))
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Whether a row is exactly `text`.

@@ -162,7 +162,9 @@ fn a_second_ctrl_c_names_who_is_still_busy() {
         sshd: _sshd,
         env: _env,
     } = lab(3);
-    pty.command("@* sh -c 'test $DUST_NODE = worker0 || trap \"\" INT; echo begun; exec sleep 1000'");
+    pty.command(
+        "@* sh -c 'test $DUST_NODE = worker0 || trap \"\" INT; echo begun; exec sleep 1000'",
+    );
     pty.wait_for("all begun", |s| {
         s.contents().matches("begun\n").count() >= 3
     });
