@@ -1,4 +1,5 @@
 use super::*;
+use std::path::PathBuf;
 
 fn route() -> Route {
     Route {
