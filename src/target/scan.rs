@@ -47,7 +47,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>> {
                     return Err(unclosed(text));
                 };
                 rest = behind;
-                in_brackets(inner)?
+                in_brackets(inner, text)?
             },
             ']' => {
                 return Err(Error::usage(format!(
@@ -66,12 +66,14 @@ pub(super) fn unclosed(text: &str) -> Error {
     Error::usage(format!("`{}` has a `[` without its `]`", shown(text)))
 }
 
-fn in_brackets(inner: &str) -> Result<Piece> {
+fn in_brackets(inner: &str, text: &str) -> Result<Piece> {
     let mut letters = inner.chars();
     match (letters.next(), letters.next()) {
         (None, _) => {
-            return Err(Error::usage("nothing stands in `[]`")
-                .hint("numbers, as in `[0-20]`, or letters, as in `[ab]`"));
+            return Err(
+                Error::usage(format!("nothing stands in `[]` of `{}`", shown(text)))
+                    .hint("numbers, as in `[0-20]`, or letters, as in `[ab]`"),
+            );
         },
         (Some(c), None) if !c.is_ascii_digit() => return Ok(Piece::Quoted(c)),
         _ => {},
