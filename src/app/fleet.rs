@@ -314,10 +314,6 @@ impl App {
                     self.effects.push_back(Effect::Hangup(id));
                 },
                 Wish::Down(why) => self.went_down(now, id, &why),
-                Wish::Note(text) => {
-                    let name = self.name(id);
-                    self.notice(&format!("[{name}] {text}"));
-                },
             }
         }
     }

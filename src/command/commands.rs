@@ -241,7 +241,7 @@ pub const COMMANDS: &[Spec] = &[
         args: &[OPTIONAL_TARGET],
         flags: &[],
         summary: "say what start would do, and change nothing",
-        help: "Also names what differs between the cluster file and the machines that exist.",
+        help: "It goes by what was known last, and changes nothing; refresh asks again.",
         examples: &["plan", "plan worker*"],
         build: |args| {
             Ok(Command::Plan {

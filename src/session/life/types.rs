@@ -169,6 +169,4 @@ pub enum Wish {
     Up,
     /// It came to nothing; why. No further event will come.
     Down(String),
-    /// Something to tell the person, though it goes on.
-    Note(String),
 }
