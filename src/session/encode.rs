@@ -12,6 +12,9 @@ const CHUNK_MAX: usize = 760;
 /// Chunks are gathered in a small variable and moved to a large one after this many, so that
 /// building a command of n bytes does not copy n² bytes.
 const CHUNKS_PER_MOVE: usize = 64;
+/// The end of a command's line: its exit status, and the prompt as it must be, whatever the command
+/// did to it. Assignments, for each call of a function costs the node as much as a small command.
+const END: &str = "_dust_s=$? PS1=$_dust_p PS2= PROMPT_COMMAND=$_dust_q";
 /// Makes the terminal take the next byte literally (VLNEXT, termios(3)).
 const LITERAL_NEXT: u8 = 0x16;
 
@@ -20,10 +23,10 @@ pub(super) fn command(seq: u64, command: &[u8], prefix: &str) -> Vec<u8> {
     let words = quoted(command);
     let length: usize = words.iter().map(Vec::len).sum();
     let mut out = Vec::with_capacity(length + length / 8 + 128);
-    if length + prefix.len() + 64 <= LINE_MAX {
-        out.extend_from_slice(format!(" _dust_n={seq};{prefix}_dust_r;eval '").as_bytes());
+    if length + prefix.len() + END.len() + 64 <= LINE_MAX {
+        out.extend_from_slice(format!(" _dust_n={seq} _dust_s=;{prefix}eval '").as_bytes());
         words.iter().for_each(|word| out.extend_from_slice(word));
-        out.extend_from_slice(b"';_dust_d\n");
+        out.extend_from_slice(format!("';{END}\n").as_bytes());
         return out;
     }
     let mut links = 0;
@@ -53,8 +56,8 @@ pub(super) fn command(seq: u64, command: &[u8], prefix: &str) -> Vec<u8> {
         out.push(b'\n');
     }
     let end = format!(
-        " [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_n={seq};{prefix}_dust_r;\
-         eval \"$_dust_e$_dust_c\";_dust_d;}}\n"
+        " [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_n={seq} _dust_s=;{prefix}\
+         eval \"$_dust_e$_dust_c\";{END} _dust_c= _dust_e=;}}\n"
     );
     out.extend_from_slice(end.as_bytes());
     out
@@ -126,7 +129,7 @@ mod tests {
         let text = String::from_utf8(line).unwrap();
         assert_eq!(
             text,
-            " _dust_n=7;_dust_r;eval 'echo '\\''a'\"$_dust_l\"'b'\\''';_dust_d\n"
+            format!(" _dust_n=7 _dust_s=;eval 'echo '\\''a'\"$_dust_l\"'b'\\''';{END}\n")
         );
     }
 

@@ -6,12 +6,13 @@
 //! knows (fish, tcsh, …). The first line typed then gives the shell a prompt that is a *mark*:
 //!
 //! ```text
-//! RS nonce ':' $? ':' $_dust_n ':' $_dust_k RS     (RS = 0x1e; a line was read and has ended)
+//! RS nonce ':' $? ':' $_dust_s ':' $_dust_n ':' $_dust_k RS     (RS = 0x1e)
 //! ```
 //!
-//! Each line that is sent sets `_dust_n` to a number of its own before anything is evaluated, so a
-//! mark with a command's number means that this very command has ended, and `$?` is its exit
-//! status. Marks of nested shells, of empty lines and of the parts of a long command carry another
+//! A mark says that a line was read and has ended. Each line that is sent sets `_dust_n` to a number
+//! of its own before anything is evaluated, so a mark with a command's number means that this very
+//! command has ended. Its exit status is `_dust_s`, which the line's end sets, or `$?` where the
+//! shell gave the line up before its end (an interrupt, `${x?}`, a syntax error). Marks of nested shells, of empty lines and of the parts of a long command carry another
 //! number and mean nothing. What is not a mark is the command's own output, to the byte. `_dust_k`
 //! tells bash, which has a habit of its own: after a syntax error inside `eval` it prints its last
 //! prompt again and waits; an empty line brings it on.
@@ -48,25 +49,27 @@ impl Nonce {
 /// The first line typed into the login shell. No single quote, backslash, `!` or newline: it
 /// passes through shells of other families in single quotes.
 const INIT: &str = concat!(
-    r#"_dust_p=$DUST_MARK _dust_k= _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
+    r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
     r#"unset DUST_INIT DUST_MARK;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
     r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=;"#,
-    r#"_dust_d(){ _dust_s=$?;PS1=$_dust_p PS2= PROMPT_COMMAND= _dust_c= _dust_e=;"#,
-    r#"return $_dust_s;};_dust_r(){ return $_dust_s;};"#,
+    r#"_dust_r(){ return $1;};"#,
     r#"if [ -n "${ZSH_VERSION-}" ];then "#,
     r#"setopt promptsubst nozle nopromptsp nopromptcr histignorespace interactivecomments;"#,
     r#"unset precmd_functions preexec_functions;unset -f precmd preexec 2>/dev/null;"#,
-    r#"elif [ -n "${BASH_VERSION-}" ];then _dust_k=b;set +o history;"#,
-    r#"shopt -qo emacs&&set +o emacs;shopt -qo vi&&set +o vi;"#,
+    r#"elif [ -n "${BASH_VERSION-}" ];then _dust_k=b;set +o history;shopt -s promptvars;"#,
+    // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
+    r#"if shopt -qo emacs||shopt -qo vi;then set +o emacs;set +o vi;"#,
+    r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi;"#,
     // busybox ash takes a signal at its prompt for the end of its input, but for this option.
     r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
-    r#"stty -echo -onlcr;PS1=$_dust_p"#,
+    r#"stty -echo -onlcr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
 );
 
-/// The line that makes the shell evaluate [`INIT`]; the empty line behind it brings a mark from
-/// bash even where a start-up file had chosen a line editor.
-const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n\n";
+/// The line that makes the shell evaluate [`INIT`]. Nothing may follow it before a mark came: zsh's
+/// line editor, which starts on, has the terminal turn newlines into returns while it reads, and
+/// what comes in that instant would be read as `^M` once the editor is off.
+const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n";
 
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
@@ -93,7 +96,8 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
     ));
     let Nonce(word) = nonce;
-    format!("exec sh -c '{script}' sh '{INIT}' '\u{1e}{word}:$?:$_dust_n:$_dust_k\u{1e}'")
+    let mark = format!("\u{1e}{word}:$?:$_dust_s:$_dust_n:$_dust_k\u{1e}");
+    format!("exec sh -c '{script}' sh '{INIT}' '{mark}'")
 }
 
 /// What the shell is doing, as far as its marks tell.
@@ -127,6 +131,8 @@ pub struct Shell {
     state: State,
     /// The number of the last command.
     seq: u64,
+    /// The exit status of the last command: `$?` at the start of the next.
+    status: u8,
     /// Bytes for the channel, and how many of them are gone.
     out: Vec<u8>,
     sent: usize,
@@ -161,6 +167,7 @@ impl Shell {
             nonce,
             state: State::Starting,
             seq: 0,
+            status: 0,
             out: INIT_LINE.to_vec(),
             sent: 0,
             held: Vec::new(),
@@ -171,8 +178,7 @@ impl Shell {
             echoing: false,
             expected: "0".to_owned(),
             last: String::new(),
-            // The empty line of INIT_LINE.
-            repeats_due: 1,
+            repeats_due: 0,
             cooked: false,
             held_return: false,
         }
@@ -194,12 +200,15 @@ impl Shell {
                     self.out.push(b'\n');
                     self.repeats_due += 1;
                 }
-                let prefix = if std::mem::take(&mut self.echoing) {
-                    "stty -echo -onlcr;"
-                } else {
-                    ""
-                };
-                let bytes = encode::command(self.seq, text, prefix);
+                let mut prefix = String::new();
+                if std::mem::take(&mut self.echoing) {
+                    prefix.push_str("stty -echo -onlcr;");
+                }
+                if self.status != 0 {
+                    // In a list, lest `set -e` takes it for a failure.
+                    let _ = write!(prefix, "_dust_r {}&&:;", self.status);
+                }
+                let bytes = encode::command(self.seq, text, &prefix);
                 self.out.extend_from_slice(&bytes);
                 self.at_start = true;
                 self.state = State::Busy;
@@ -318,14 +327,9 @@ impl Shell {
                     self.held.extend_from_slice(rest);
                     return;
                 },
-                Mark::Prompt {
-                    length,
-                    status,
-                    number,
-                    bash,
-                } => {
-                    self.before_mark(before, status, found);
-                    self.prompt(status, &number, bash, found);
+                Mark::Prompt(length, prompt) => {
+                    self.before_mark(before, prompt.ended_with(), found);
+                    self.prompt(&prompt, found);
                     data = rest.get(length..).unwrap_or_default();
                 },
             }
@@ -362,19 +366,23 @@ impl Shell {
         };
         let length = end + 2;
         let mut fields = fields.split(':').skip(1);
-        match (fields.next(), fields.next(), fields.next()) {
-            (Some(status), Some(number), Some(kind)) => Mark::Prompt {
-                length,
-                status: status.parse().unwrap_or(u8::MAX),
-                number: number.to_owned(),
-                bash: kind == "b",
+        match (fields.next(), fields.next(), fields.next(), fields.next()) {
+            (Some(now), Some(at_end), Some(number), Some(kind)) => {
+                let prompt = Prompt {
+                    now: now.parse().unwrap_or(u8::MAX),
+                    at_end: at_end.parse().ok(),
+                    number: number.to_owned(),
+                    bash: kind == "b",
+                };
+                Mark::Prompt(length, prompt)
             },
             _ => Mark::None,
         }
     }
 
     /// A prompt was printed: what does it mean for the command that runs?
-    fn prompt(&mut self, status: u8, number: &str, bash: bool, found: &mut dyn FnMut(Piece<'_>)) {
+    fn prompt(&mut self, prompt: &Prompt, found: &mut dyn FnMut(Piece<'_>)) {
+        let number = prompt.number.as_str();
         let repeated = !number.is_empty() && number == self.last;
         number.clone_into(&mut self.last);
         let ours = number == self.expected;
@@ -386,20 +394,23 @@ impl Shell {
             },
             State::Busy if ours => {
                 self.idle();
-                let status = if std::mem::take(&mut self.aborted) {
+                self.status = if std::mem::take(&mut self.aborted) {
                     130
                 } else {
-                    status
+                    prompt.ended_with()
                 };
-                found(Piece::Ended(status));
+                found(Piece::Ended(self.status));
             },
             // The interrupt reached the shell before it had read the command.
-            State::Busy if self.interrupted && !self.aborted && repeated && status != 0 => {
+            State::Busy if self.interrupted && !self.aborted && repeated && prompt.now != 0 => {
                 self.idle();
+                self.status = 130;
                 found(Piece::Ended(130));
             },
             State::Busy | State::Idle if repeated && self.repeats_due > 0 => self.repeats_due -= 1,
-            State::Busy if repeated && bash && !self.interrupted && self.unsent().is_empty() => {
+            State::Busy
+                if repeated && prompt.bash && !self.interrupted && self.unsent().is_empty() =>
+            {
                 self.out.push(b'\n');
             },
             // The prompt of a part of a command, of an empty line or of a nested shell.
@@ -515,12 +526,25 @@ impl Shell {
 enum Mark {
     None,
     Incomplete,
-    Prompt {
-        length: usize,
-        status: u8,
-        number: String,
-        bash: bool,
-    },
+    /// Its length in bytes, and what it says.
+    Prompt(usize, Prompt),
+}
+
+/// What a mark says.
+struct Prompt {
+    /// `$?` at the prompt.
+    now: u8,
+    /// What the line's end found in `$?`.
+    at_end: Option<u8>,
+    /// The number of the last line that set one.
+    number: String,
+    bash: bool,
+}
+
+impl Prompt {
+    fn ended_with(&self) -> u8 {
+        self.at_end.unwrap_or(self.now)
+    }
 }
 
 #[cfg(test)]

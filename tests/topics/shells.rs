@@ -43,6 +43,7 @@ on_every_shell! {
         long_commands
         much_output
         noisy_start
+        line_editors
         shells_that_end
         lost_in_mid_command
         typed_before_the_connection_is_up
@@ -219,6 +220,18 @@ fn noisy_start(lab: Lab) {
     lab.run(&["echo first", "printf second", "(exit 3)"])
         .expect_code(3)
         .expect_lines("w", &["first", "second"]);
+}
+
+/// A start-up file that chooses a line editor, as people's do.
+fn line_editors(lab: Lab) {
+    let home = lab.sshd.home(lab.shell);
+    for mode in ["vi", "emacs"] {
+        for file in [".profile", ".bash_profile", ".zshrc", ".mkshrc"] {
+            fs::write(home.join(file), format!("set -o {mode} 2>/dev/null\n")).unwrap();
+        }
+        lab.run(&["echo 'a\tb'; (exit 3)", "if", "echo $((6*7))"])
+            .expect_has("w", &["a\tb", "42"]);
+    }
 }
 
 fn shells_that_end(lab: Lab) {

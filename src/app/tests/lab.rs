@@ -227,7 +227,10 @@ impl Lab {
             },
             Effect::Open(id, ..) => {
                 self.link(id, 0, LifeEvent::Opened);
-                self.data(id, format!("Welcome!\n\u{1e}{NONCE}:0:0:\u{1e}").as_bytes());
+                self.data(
+                    id,
+                    format!("Welcome!\n\u{1e}{NONCE}:0::0:\u{1e}").as_bytes(),
+                );
             },
             other => self.others.push(other),
         }
@@ -251,7 +254,7 @@ impl Lab {
     pub(super) fn ends(&mut self, node: &str, status: u8) {
         let id = self.id(node);
         let number = self.numbers.get(&id).expect("a command was sent");
-        let mark = format!("\u{1e}{NONCE}:{status}:{number}:\u{1e}");
+        let mark = format!("\u{1e}{NONCE}:{status}:{status}:{number}:\u{1e}");
         self.data(id, mark.as_bytes());
         self.settle();
     }

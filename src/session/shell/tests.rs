@@ -11,7 +11,7 @@ fn shell() -> Shell {
 }
 
 fn mark(status: u8, seq: u64) -> String {
-    format!("\u{1e}{N}:{status}:{seq}:\u{1e}")
+    format!("\u{1e}{N}:{status}:{status}:{seq}:\u{1e}")
 }
 
 /// What is found in `text`, written as `!` for ready, `<n>` for the end, and the output itself.
@@ -71,7 +71,7 @@ fn marks_of_others_mean_nothing() {
         feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))),
         "ab"
     );
-    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0::\u{1e}")), "");
+    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0:::\u{1e}")), "");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
 }
 
@@ -91,17 +91,11 @@ fn what_only_looks_like_a_mark_is_output() {
 
 #[test]
 fn bash_that_repeats_its_prompt_after_an_error_gets_an_empty_line() {
-    let bash = |status, seq| format!("\u{1e}{N}:{status}:{seq}:b\u{1e}");
+    let bash = |status, seq| format!("\u{1e}{N}:{status}::{seq}:b\u{1e}");
     let mut shell = shell();
     assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
     shell.command(b"echo 'open");
     shell.sent(shell.unsent().len());
-    assert_eq!(
-        feed(&mut shell, &bash(0, 0)),
-        "",
-        "the empty line of the start"
-    );
-    assert_eq!(shell.unsent(), b"");
     let error = format!("unexpected EOF\n{}", bash(0, 0));
     assert_eq!(feed(&mut shell, &error), "unexpected EOF\n");
     assert_eq!(shell.unsent(), b"\n");
@@ -118,8 +112,8 @@ fn what_a_terminal_with_echo_made_of_newlines_is_undone() {
 #[test]
 fn an_echo_is_taken_away_and_turned_off() {
     let mut shell = running("ls");
-    assert_eq!(feed(&mut shell, " _dust_n=1;_dust_r;ev"), "");
-    assert_eq!(feed(&mut shell, "al 'ls';_dust_d\r\nfile\n"), "file\n");
+    assert_eq!(feed(&mut shell, " _dust_n=1 _dust_s=;ev"), "");
+    assert_eq!(feed(&mut shell, "al 'ls';_dust_s=$?\r\nfile\n"), "file\n");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
     shell.command(b"ls");
     assert!(String::from_utf8_lossy(shell.unsent()).contains("stty -echo"));
@@ -134,7 +128,7 @@ fn an_interrupt_reaches_a_running_command() {
     assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 1))), "<130>");
     shell.command(b"ls");
     assert!(
-        shell.unsent().starts_with(b"\n _dust_n=2;"),
+        shell.unsent().starts_with(b"\n _dust_n=2 "),
         "zsh drops a line after an interrupt"
     );
 }
