@@ -4,7 +4,7 @@
 //! events (bytes, results, the time) and gives effects. Only [`io`] performs them.
 //!
 //! ```text
-//! model, error ← config, term, wire ← target, command, edit, session, output, ui ← app ← io ← main
+//! model, error ← config, term, wire ← target, command, edit, session, output, ui, cloud ← app ← io ← main
 //! ```
 //!
 //! Dependencies point one way; siblings do not import each other; `app` joins them. A terminal's
@@ -13,6 +13,7 @@
 //! ([`output`]) and shown above the prompt ([`ui`]). ARCHITECTURE.md has the map and the reasons.
 
 pub mod app;
+pub mod cloud;
 pub mod command;
 pub mod config;
 pub mod edit;
