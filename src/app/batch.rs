@@ -3,7 +3,7 @@
 
 use super::{App, Effect, Mode};
 use crate::command::{Line, parse};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -14,7 +14,7 @@ const INTERRUPT_WAIT: Duration = Duration::from_secs(3);
 /// Where the lines of a batch come from.
 #[derive(Debug)]
 pub enum BatchInput {
-    /// From the command line. Standard input is for the commands, if a person is there.
+    /// From the command line. Standard input is for the commands.
     Lines(Vec<Line>),
     /// From standard input.
     Script,
@@ -31,10 +31,13 @@ pub(super) struct Batch {
     interrupted: Option<Instant>,
     over: bool,
     asking: bool,
+    /// Standard input is no terminal, and no command has it yet.
+    piped: bool,
 }
 
 impl Batch {
-    pub(super) fn new(input: BatchInput) -> Self {
+    /// `person`: somebody sits at standard input.
+    pub(super) fn new(input: BatchInput, person: bool) -> Self {
         let (lines, script) = match input {
             BatchInput::Lines(lines) => (lines.into(), false),
             BatchInput::Script => (VecDeque::new(), true),
@@ -48,7 +51,13 @@ impl Batch {
             interrupted: None,
             over: false,
             asking: false,
+            piped: !script && !person,
         }
+    }
+
+    /// Standard input goes to the first commands that ask for it, whole.
+    pub(super) fn take_stdin(&mut self) -> bool {
+        std::mem::take(&mut self.piped)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -78,7 +87,10 @@ impl App {
         match &self.mode {
             Mode::Prompt(_) => true,
             Mode::Batch(batch) if batch.script => self.is_free() && !batch.ended,
-            Mode::Batch(batch) => self.setup.person && !batch.over,
+            Mode::Batch(batch) => {
+                let fed = self.feed.as_ref().is_some_and(super::feed::Feed::wants);
+                (self.setup.person || fed) && !batch.over
+            },
         }
     }
 
@@ -116,7 +128,7 @@ impl App {
                 let number = batch.line_number;
                 let line = match String::from_utf8(line) {
                     Ok(line) => parse::scripted(&line).map_err(|e| e.at("-", number)),
-                    Err(_) => Err(crate::error::Error::usage("not UTF-8").at("-", number)),
+                    Err(_) => Err(Error::usage("not UTF-8").at("-", number)),
                 };
                 self.batch_line(now, line);
                 continue;
@@ -172,6 +184,10 @@ impl App {
         let Mode::Batch(batch) = &mut self.mode else {
             return;
         };
+        if !batch.script && !self.setup.person {
+            self.feed_input(bytes);
+            return;
+        }
         batch.partial.extend_from_slice(bytes);
         if batch.script {
             return;
@@ -199,12 +215,18 @@ impl App {
         }
     }
 
-    pub(super) fn batch_input_end(&mut self, now: Instant) {
+    /// Standard input has ended; `error` says that it failed.
+    pub(super) fn batch_input_end(&mut self, now: Instant, error: Option<String>) {
         let Mode::Batch(batch) = &mut self.mode else {
             return;
         };
         if batch.script {
             batch.ended = true;
+            if let Some(error) = error {
+                self.error(&Error::failed(format!("standard input: {error}")));
+            }
+        } else if !self.setup.person {
+            self.feed_end(error);
         } else {
             self.setup.person = false;
             while self.questions.current().is_some() {

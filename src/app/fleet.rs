@@ -1,5 +1,6 @@
 //! Every node's connection: which of them may be set up now, and what their lives wish for.
 
+use super::feed::Input;
 use super::{App, Effect, KeyState};
 use crate::model::{NodeId, Outcome};
 use crate::output::LineAssembler;
@@ -42,6 +43,7 @@ pub(super) struct Run {
 pub(super) struct Queued {
     pub(super) job: u64,
     pub(super) text: Vec<u8>,
+    pub(super) input: Input,
 }
 
 #[derive(Debug)]
@@ -200,10 +202,10 @@ impl App {
             self.begin(now, id);
         }
         kept.append(&mut self.fleet.waiting);
-        if self.fleet.waiting.is_empty() && open >= self.setup.connections_max && !kept.is_empty() {
+        self.fleet.waiting = kept;
+        if open >= self.setup.connections_max && !self.fleet.waiting.is_empty() {
             self.make_room(now);
         }
-        self.fleet.waiting = kept;
     }
 
     /// All files that may be open are: an idle connection yields to a node that waits.
@@ -218,6 +220,9 @@ impl App {
         if let Some(id) = idle.map(|(id, _)| *id) {
             self.hang_up(now, id);
             self.effects.push_back(Effect::Flush(id));
+        } else {
+            let waiting: Vec<NodeId> = self.fleet.waiting.iter().copied().collect();
+            self.feed_unstick(now, &waiting);
         }
     }
 

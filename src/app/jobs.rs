@@ -165,6 +165,7 @@ impl App {
         self.jobs.next += 1;
         let id = self.jobs.next;
         let json = self.printer.format() == Format::Json;
+        let input = self.input_for(id, &ids);
         let folded = self.settings.fold && !json;
         let gather = folded.then(|| {
             let names = ids.iter().map(|id| (*id, self.name(*id)));
@@ -190,6 +191,7 @@ impl App {
                 run.queue.push_back(Queued {
                     job: id,
                     text: command.as_bytes().to_vec(),
+                    input,
                 });
             }
             self.next_command(now, node);
@@ -306,6 +308,7 @@ impl App {
         took: Option<Duration>,
     ) {
         self.jobs.worst = self.jobs.worst.max(outcome.code());
+        self.feed_leave(job, id);
         let name = self.name(id);
         let Some(entry) = self.jobs.get_mut(job) else {
             return;
@@ -453,7 +456,7 @@ impl App {
 
     /// The command on a node is given up: its shell goes, since what runs there may ignore Ctrl-C,
     /// and the next command must not become its input.
-    fn abandon(&mut self, now: Instant, id: NodeId) {
+    pub(super) fn abandon(&mut self, now: Instant, id: NodeId) {
         let Some(run) = self.fleet.get_mut(id) else {
             return;
         };

@@ -4,6 +4,7 @@
 mod batch;
 mod complete;
 mod exec;
+mod feed;
 mod fleet;
 mod inventory;
 mod jobs;
@@ -16,6 +17,7 @@ mod shells;
 mod show;
 
 pub use batch::BatchInput;
+pub use feed::FeedEvent;
 
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
@@ -40,6 +42,8 @@ pub enum Event<'a> {
     Input(&'a [u8]),
     /// The terminal is gone, or standard input has ended.
     InputEnd,
+    /// It cannot be read; why.
+    InputFailed(String),
     /// The terminal has this size now.
     Resized(Size),
     /// Ctrl-C as a signal.
@@ -52,6 +56,8 @@ pub enum Event<'a> {
     Data(NodeId, &'a [u8]),
     /// A node's shell has ended, with the exit status that its sshd told.
     ShellClosed(NodeId, Option<i32>),
+    /// News of the channel that feeds a node's command.
+    Feed(NodeId, FeedEvent<'a>),
     /// A local command has ended, or could not start.
     LocalEnded(Result<u8>),
     /// What the provider `local` says of nodes: the whole cluster, by name.
@@ -133,8 +139,13 @@ pub enum Effect {
     Answer(NodeId, Vec<String>),
     /// Open the shell: terminal type, size, command line.
     Open(NodeId, String, Size, String),
-    /// Send what the node's shell has ready ([`App::unsent`]).
+    /// Send what the node's shell has ready ([`App::unsent`]), and what feeds its command.
     Flush(NodeId),
+    /// Open another channel, without a terminal, for a command's input: run this there. It is sent
+    /// [`App::feed_unsent`], and its end once [`App::feed_is_over`].
+    OpenFeed(NodeId, String),
+    /// Close it, whatever its state.
+    CloseFeed(NodeId),
     /// Tell the node's pty its size.
     Resize(NodeId, Size),
     /// Show the connection that somebody is there.
@@ -230,6 +241,8 @@ pub struct App {
     jobs: jobs::Jobs,
     inventory: inventory::Inventory,
     questions: questions::Questions,
+    /// Standard input on its way to the nodes.
+    feed: Option<feed::Feed>,
     printer: Printer,
     out: Vec<u8>,
     err: Vec<u8>,
@@ -280,7 +293,8 @@ impl App {
 
     /// A run of these lines.
     pub fn batch(setup: Setup, host: Box<dyn Host>, input: BatchInput) -> Self {
-        Self::new(setup, host, Mode::Batch(batch::Batch::new(input)))
+        let batch = batch::Batch::new(input, setup.person);
+        Self::new(setup, host, Mode::Batch(batch))
     }
 
     fn new(mut setup: Setup, host: Box<dyn Host>, mode: Mode) -> Self {
@@ -301,6 +315,7 @@ impl App {
             jobs: jobs::Jobs::default(),
             inventory: inventory::Inventory::default(),
             questions: questions::Questions::default(),
+            feed: None,
             printer: Printer::new(format),
             out: Vec::new(),
             err: Vec::new(),
@@ -336,13 +351,15 @@ impl App {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         match event {
             Event::Input(bytes) => self.input(now, bytes),
-            Event::InputEnd => self.input_end(now),
+            Event::InputEnd => self.input_end(now, None),
+            Event::InputFailed(why) => self.input_end(now, Some(why)),
             Event::Resized(size) => self.resized(size),
             Event::Interrupt => self.interrupt(now),
             Event::Terminate(signal) => self.effects.push_back(Effect::Exit(128 + (signal & 127))),
             Event::Link(id, attempt, event) => self.link(now, id, attempt, event),
             Event::Data(id, bytes) => self.data(now, id, bytes),
             Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
+            Event::Feed(id, event) => self.feed_event(now, id, event),
             Event::LocalEnded(result) => self.local_ended(result),
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),

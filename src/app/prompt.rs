@@ -156,9 +156,9 @@ impl App {
     }
 
     /// The terminal is gone, or standard input has ended.
-    pub(super) fn input_end(&mut self, now: Instant) {
+    pub(super) fn input_end(&mut self, now: Instant, error: Option<String>) {
         if self.is_batch() {
-            self.batch_input_end(now);
+            self.batch_input_end(now, error);
         } else {
             self.effects.push_back(Effect::Exit(129));
         }

@@ -32,6 +32,7 @@ impl App {
             run.alive_at = Some(now + KEEPALIVE);
             self.effects.push_back(Effect::Flush(id));
         }
+        self.feed_prepare(id);
     }
 
     /// Bytes from a node's shell: marks are acted upon, the rest is output.
@@ -47,6 +48,7 @@ impl App {
         shell.receive(bytes, &mut |piece| match piece {
             Piece::Output(bytes) => self.node_output(now, id, bytes),
             Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
+            Piece::Reading => self.feed_reading(id),
             Piece::Ready => self.shell_ready(id),
         });
         let more = shell.unsent().len() > unsent;
@@ -74,7 +76,7 @@ impl App {
         let Some(run) = self.fleet.get_mut(id) else {
             return;
         };
-        let Some(shell) = &mut run.shell else { return };
+        let Some(shell) = &run.shell else { return };
         let can = match shell.state() {
             State::Idle => run.current.is_none(),
             State::Unmarked => true,
@@ -83,11 +85,20 @@ impl App {
         if !can {
             return;
         }
-        let Some(queued) = run.queue.pop_front() else {
+        let Some(input) = run.queue.front().map(|queued| queued.input) else {
+            return;
+        };
+        let Some(source) = self.stdin_of(id, input) else {
+            return;
+        };
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        let (Some(shell), Some(queued)) = (&mut run.shell, run.queue.pop_front()) else {
             return;
         };
         let marked = shell.state() == State::Idle;
-        shell.command(&queued.text);
+        shell.command(&queued.text, source.stdin());
         run.current = Some(Current {
             job: queued.job,
             since: now,
@@ -201,7 +212,7 @@ impl App {
 }
 
 /// The last line that says something, for a message.
-fn last_line(text: &[u8]) -> String {
+pub(super) fn last_line(text: &[u8]) -> String {
     let text = crate::output::clean(text);
     let line = text
         .lines()

@@ -271,6 +271,15 @@ or on standard input
 are all run, one after another.
 There, a first word that is no command is an error; at the prompt it is run by the system shell.
 .Pp
+Where standard input is no terminal, the commands of the first line that runs on nodes read it, each
+node's command all of it; to later lines, and to those of
+.Li \- ,
+it is empty.
+As with
+.Xr ssh 1 ,
+.Li "< /dev/null"
+keeps a loop's input from being read.
+.Pp
 Output of nodes goes to standard output,
 .Nm Ns 's
 own notices to standard error.
@@ -390,6 +399,12 @@ dust:web$ @worker* sudo apt\-get install nginx
 dust:web$ @work* Y
 dust:web$ @%failed sudo dpkg \-\-configure \-a
 dust:web$ stop worker*
+.Ed
+.Pp
+A file to all nodes, and a command's output:
+.Bd -literal -offset indent
+$ dust \-f web.cnf \(aq@*\(aq \(aqcat > motd\(aq < motd
+$ tar c site | dust \-f web.cnf \(aq@web*\(aq \(aqtar x \-C /srv\(aq
 .Ed
 .Pp
 From a script, with one JSON object a line:

@@ -3,7 +3,7 @@
 use super::reactor::Source;
 use super::ssh::{Key, Link, Login, News, ShellRequest, Sweep};
 use super::{proxy, sys};
-use crate::app::{App, Effect, Event};
+use crate::app::{App, Effect, Event, FeedEvent};
 use crate::model::NodeId;
 use crate::session::known_hosts::fingerprint;
 use crate::session::life::{Event as LifeEvent, Fault, Method};
@@ -143,6 +143,14 @@ impl Links {
             News::NotOpened(why) => {
                 app.handle(now, Event::Link(id, attempt, LifeEvent::NotOpened(why)));
             },
+            News::FeedData(bytes) => app.handle(now, Event::Feed(id, FeedEvent::Data(bytes))),
+            News::FeedComplaint(bytes) => {
+                app.handle(now, Event::Feed(id, FeedEvent::Complaint(bytes)));
+            },
+            News::FeedClosed(status) => {
+                app.handle(now, Event::Feed(id, FeedEvent::Closed(status)));
+            },
+            News::FeedRefused(why) => app.handle(now, Event::Feed(id, FeedEvent::Refused(why))),
             News::Fault(fault) => {
                 app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)));
             },
@@ -181,6 +189,15 @@ impl Links {
             any = true;
             app.sent(id, count);
         }
+        loop {
+            let count = link.feed(app.feed_unsent(id));
+            if count == 0 {
+                break;
+            }
+            any = true;
+            app.feed_sent(id, count);
+        }
+        any |= app.feed_is_over(id) && link.end_feed();
         // libssh sends on the next poll of its own; one sweep makes it.
         let blocked = link.write_pending() && !sys::is_writable(link.fd());
         if any || (link.write_pending() && !blocked) {
@@ -234,6 +251,22 @@ impl Links {
                 }
             },
             Effect::Flush(id) => self.flush(app, id),
+            Effect::OpenFeed(id, command) => {
+                let opened = match self.link(id) {
+                    Some(link) => link.open_feed(command),
+                    None => Err("the connection is gone".to_owned()),
+                };
+                match opened {
+                    Ok(()) => self.mark_ready(id),
+                    Err(why) => app.handle(now, Event::Feed(id, FeedEvent::Refused(why))),
+                }
+            },
+            Effect::CloseFeed(id) => {
+                if let Some(link) = self.link(id) {
+                    link.close_feed();
+                    self.mark_ready(id);
+                }
+            },
             Effect::Resize(id, size) => {
                 if let Some(link) = self.link(id) {
                     link.resize(size);

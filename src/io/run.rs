@@ -263,7 +263,10 @@ impl Loop {
             },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.input_waits = true,
-            Err(_) => self.app.handle(now, Event::InputEnd),
+            Err(error) => {
+                self.input = None;
+                self.app.handle(now, Event::InputFailed(error.to_string()));
+            },
         }
     }
 

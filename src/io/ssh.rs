@@ -9,6 +9,8 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
+mod feed;
+
 use super::sys;
 use crate::model::Size;
 use crate::session::life::{Fault, Methods, Question};
@@ -57,6 +59,14 @@ pub enum News<'a> {
     Data(&'a [u8]),
     /// The shell has ended: its exit status, where the server told one.
     Closed(Option<i32>),
+    /// The channel that feeds a command printed this.
+    FeedData(&'a [u8]),
+    /// On its standard error.
+    FeedComplaint(&'a [u8]),
+    /// It has ended, with this exit status.
+    FeedClosed(Option<i32>),
+    /// The server refused it.
+    FeedRefused(String),
     /// The connection failed or ended.
     Fault(Fault),
 }
@@ -116,8 +126,9 @@ pub struct ShellRequest {
 
 /// One ssh connection and its shell channel.
 pub struct Link {
-    // The channel goes before its session.
+    // The channels go before their session.
     channel: Option<Channel>,
+    feed: Option<feed::Feed>,
     session: Session,
     fd: RawFd,
     op: Op,
@@ -187,6 +198,7 @@ impl Link {
         session.set_blocking(false);
         Ok(Self {
             channel: None,
+            feed: None,
             session,
             fd: raw,
             op: Op::None,
@@ -271,9 +283,38 @@ impl Link {
         channel.stdin().write(piece).unwrap_or(0)
     }
 
+    /// Opens the channel that feeds a command. An error says why that cannot be.
+    pub fn open_feed(&mut self, command: String) -> Result<(), String> {
+        self.feed = None;
+        self.feed = Some(feed::Feed::new(&self.session, command)?);
+        Ok(())
+    }
+
+    /// Closes it.
+    pub fn close_feed(&mut self) {
+        self.feed = None;
+    }
+
+    /// Sends what that channel and the socket take now; returns how many bytes that was.
+    pub fn feed(&mut self, data: &[u8]) -> usize {
+        match &self.feed {
+            Some(feed) if !self.write_pending() => feed.write(data),
+            _ => 0,
+        }
+    }
+
+    /// Says that nothing follows there. True if that is news.
+    pub fn end_feed(&mut self) -> bool {
+        let pending = self.write_pending();
+        self.feed
+            .as_mut()
+            .is_some_and(|feed| !pending && feed.end())
+    }
+
     /// Gives the session to somebody who may block (the agent); only between two operations.
     pub fn into_session(self) -> Session {
         drop(self.channel);
+        drop(self.feed);
         self.session
     }
 
@@ -283,6 +324,7 @@ impl Link {
         sys::set_nonblocking(fd);
         Self {
             channel: None,
+            feed: None,
             session,
             fd,
             op: Op::None,
@@ -335,6 +377,24 @@ impl Link {
     }
 
     fn step(&mut self, buffer: &mut [u8], news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
+        let step = self.shell_step(buffer, news)?;
+        let (Step::Wait, Some(feed)) = (&step, &mut self.feed) else {
+            return Ok(step);
+        };
+        match feed.step(&self.session, buffer, news)? {
+            Some(step) => Ok(step),
+            None => {
+                self.feed = None;
+                Ok(Step::Done)
+            },
+        }
+    }
+
+    fn shell_step(
+        &mut self,
+        buffer: &mut [u8],
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Result<Step, Fault> {
         match &self.op {
             Op::None => Ok(Step::Wait),
             Op::Handshake => match self.session.connect() {
@@ -464,18 +524,7 @@ impl Link {
                 Err(error) => return Err(fault(&error)),
             }
         }
-        // Once the output has ended, libssh handles packets only for one who asks for the exit
-        // status; with that, nothing more can come.
-        let status = if channel.is_eof() {
-            channel.get_exit_status()
-        } else {
-            None
-        };
-        if channel.is_closed() || status.is_some() {
-            let status = status.or_else(|| channel.get_exit_status()).or_else(|| {
-                let signal = channel.get_exit_signal()?.signal_name?;
-                Some(128 + i32::from(crate::model::signal_number(&signal)?))
-            });
+        if let Some(status) = closed(channel) {
             self.op = Op::None;
             self.channel = None;
             news(News::Closed(status));
@@ -492,6 +541,24 @@ impl Link {
         }
         Ok(Step::Wait)
     }
+}
+
+/// The exit status of a channel that has ended, if there is one; `None` while it lives.
+fn closed(channel: &Channel) -> Option<Option<i32>> {
+    // Once the output has ended, libssh handles packets only for one who asks for the exit
+    // status; with that, nothing more can come.
+    let status = if channel.is_eof() {
+        channel.get_exit_status()
+    } else {
+        None
+    };
+    if !channel.is_closed() && status.is_none() {
+        return None;
+    }
+    Some(status.or_else(|| channel.get_exit_status()).or_else(|| {
+        let signal = channel.get_exit_signal()?.signal_name?;
+        Some(128 + i32::from(crate::model::signal_number(&signal)?))
+    }))
 }
 
 enum Step {

@@ -5,6 +5,8 @@
 //! interpreted. So a command is one short physical line, or a chain of them that is evaluated only
 //! if every link arrived.
 
+use super::shell::Stdin;
+
 /// No physical line is longer than this, in bytes.
 const LINE_MAX: usize = 900;
 /// How much of a chunked command one physical line carries, in bytes of its quoted form.
@@ -18,15 +20,68 @@ const END: &str = "_dust_s=$? PS1=$_dust_p PS2= PROMPT_COMMAND=$_dust_q";
 /// Makes the terminal take the next byte literally (VLNEXT, termios(3)).
 const LITERAL_NEXT: u8 = 0x16;
 
-/// The bytes that run `command` as command number `seq`; see `shell` for the protocol.
-pub(super) fn command(seq: u64, command: &[u8], prefix: &str) -> Vec<u8> {
+/// What goes around a command.
+pub(super) struct Frame<'a> {
+    /// Its number.
+    pub(super) seq: u64,
+    /// Somebody turned the terminal's echo on: turn it off first.
+    pub(super) silence: bool,
+    /// What `$?` is to be at its start.
+    pub(super) status: u8,
+    /// The word of marks.
+    pub(super) nonce: &'a str,
+    /// What it reads from.
+    pub(super) stdin: Stdin<'a>,
+}
+
+impl Frame<'_> {
+    /// What stands before the quoted command, and behind it.
+    fn around(&self) -> (Vec<u8>, Vec<u8>) {
+        let mut head = Vec::new();
+        if self.silence {
+            head.extend_from_slice(b"stty -echo -onlcr;");
+        }
+        let tail = match self.stdin {
+            Stdin::Terminal => Vec::new(),
+            Stdin::Nothing => b" </dev/null".to_vec(),
+            Stdin::Fifo(path) => {
+                let Self { nonce, seq, .. } = self;
+                // Two words make the mark, so that an echo of this line holds none.
+                let mark =
+                    format!("{{ printf '\u{16}\u{1e}''{nonce}:::{seq}:i\u{16}\u{1e}' >/dev/tty;");
+                head.extend_from_slice(mark.as_bytes());
+                let mut tail = b";} <'".to_vec();
+                for word in quoted(path.as_bytes()) {
+                    tail.extend_from_slice(&word);
+                }
+                tail.push(b'\'');
+                tail
+            },
+        };
+        if self.status != 0 {
+            // In a list, lest `set -e` takes it for a failure.
+            head.extend_from_slice(format!("_dust_r {}&&:;", self.status).as_bytes());
+        }
+        head.extend_from_slice(b"eval ");
+        (head, tail)
+    }
+}
+
+/// The bytes that run `command`; see `shell` for the protocol.
+pub(super) fn command(frame: &Frame<'_>, command: &[u8]) -> Vec<u8> {
     let words = quoted(command);
+    let seq = frame.seq;
+    let (head, tail) = frame.around();
     let length: usize = words.iter().map(Vec::len).sum();
     let mut out = Vec::with_capacity(length + length / 8 + 128);
-    if length + prefix.len() + END.len() + 64 <= LINE_MAX {
-        out.extend_from_slice(format!(" _dust_n={seq} _dust_s=;{prefix}eval '").as_bytes());
+    if length + head.len() + tail.len() + END.len() + 48 <= LINE_MAX {
+        out.extend_from_slice(format!(" _dust_n={seq} _dust_s=;").as_bytes());
+        out.extend_from_slice(&head);
+        out.push(b'\'');
         words.iter().for_each(|word| out.extend_from_slice(word));
-        out.extend_from_slice(format!("';{END}\n").as_bytes());
+        out.push(b'\'');
+        out.extend_from_slice(&tail);
+        out.extend_from_slice(format!(";{END}\n").as_bytes());
         return out;
     }
     let mut links = 0;
@@ -55,11 +110,12 @@ pub(super) fn command(seq: u64, command: &[u8], prefix: &str) -> Vec<u8> {
         }
         out.push(b'\n');
     }
-    let end = format!(
-        " [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_n={seq} _dust_s=;{prefix}\
-         eval \"$_dust_e$_dust_c\";{END} _dust_c= _dust_e=;}}\n"
-    );
+    let end = format!(" [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_n={seq} _dust_s=;");
     out.extend_from_slice(end.as_bytes());
+    out.extend_from_slice(&head);
+    out.extend_from_slice(b"\"$_dust_e$_dust_c\"");
+    out.extend_from_slice(&tail);
+    out.extend_from_slice(format!(";{END} _dust_c= _dust_e=;}}\n").as_bytes());
     out
 }
 
@@ -123,34 +179,56 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn frame(seq: u64) -> Frame<'static> {
+        Frame {
+            seq,
+            silence: false,
+            status: 0,
+            nonce: "000000000000",
+            stdin: Stdin::Terminal,
+        }
+    }
+
     #[test]
     fn a_short_command_is_one_line() {
-        let line = command(7, b"echo 'a\nb'", "");
-        let text = String::from_utf8(line).unwrap();
-        assert_eq!(
-            text,
-            format!(" _dust_n=7 _dust_s=;eval 'echo '\\''a'\"$_dust_l\"'b'\\''';{END}\n")
-        );
+        for (stdin, before, after) in [
+            (Stdin::Terminal, "", ""),
+            (Stdin::Nothing, "", " </dev/null"),
+            (
+                Stdin::Fifo("/tmp/it's"),
+                "{ printf '\u{16}\u{1e}''000000000000:::7:i\u{16}\u{1e}' >/dev/tty;",
+                ";} <'/tmp/it'\\''s'",
+            ),
+        ] {
+            let line = command(&Frame { stdin, ..frame(7) }, b"echo 'a\nb'");
+            let wanted = format!(
+                " _dust_n=7 _dust_s=;{before}eval 'echo '\\''a'\"$_dust_l\"'b'\\'''{after};{END}\n"
+            );
+            assert_eq!(String::from_utf8(line).unwrap(), wanted);
+        }
     }
 
     #[test]
     fn control_bytes_are_made_literal() {
         assert_eq!(input(b"a\x03\tb"), b"a\x16\x03\tb\n");
-        let line = command(1, b"\x04", "");
+        let line = command(&frame(1), b"\x04");
         assert!(line.windows(2).any(|pair| pair == b"\x16\x04"));
     }
 
     proptest! {
         #[test]
         fn no_physical_line_is_long(text in proptest::collection::vec(any::<u8>(), 0..9000)) {
-            for line in command(1, &text, "stty -echo;").split(|&byte| byte == b'\n') {
+            let path = "/x".repeat(256);
+            let stdin = Stdin::Fifo(&path);
+            let frame = Frame { silence: true, status: 255, stdin, ..frame(1) };
+            for line in command(&frame, &text).split(|&byte| byte == b'\n') {
                 prop_assert!(line.len() <= LINE_MAX, "{} bytes", line.len());
             }
         }
 
         #[test]
         fn characters_are_never_split(text in "[é€😀'a]{0,3000}") {
-            for line in command(1, text.as_bytes(), "").split(|&byte| byte == b'\n') {
+            for line in command(&frame(1), text.as_bytes()).split(|&byte| byte == b'\n') {
                 prop_assert!(std::str::from_utf8(line).is_ok());
             }
         }

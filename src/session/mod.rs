@@ -3,6 +3,7 @@
 
 mod encode;
 
+pub mod feed;
 pub mod known_hosts;
 pub mod life;
 pub mod shell;

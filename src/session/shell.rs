@@ -15,7 +15,8 @@
 //! shell gave the line up before its end (an interrupt, `${x?}`, a syntax error). Marks of nested shells, of empty lines and of the parts of a long command carry another
 //! number and mean nothing. What is not a mark is the command's own output, to the byte. `_dust_k`
 //! tells bash, which has a habit of its own: after a syntax error inside `eval` it prints its last
-//! prompt again and waits; an empty line brings it on.
+//! prompt again and waits; an empty line brings it on. A mark of the kind `i` comes from a command
+//! whose standard input is a FIFO ([`Stdin::Fifo`]), once that is open.
 
 use super::encode;
 use std::fmt::Write as _;
@@ -43,6 +44,10 @@ impl Nonce {
                 .map(|byte| char::from(DIGITS[usize::from(byte & 31)]))
                 .collect(),
         )
+    }
+
+    pub(super) fn word(&self) -> &str {
+        &self.0
     }
 }
 
@@ -100,6 +105,17 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
     format!("exec sh -c '{script}' sh '{INIT}' '{mark}'")
 }
 
+/// Where a command reads from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin<'a> {
+    /// The terminal of the shell: a person may answer.
+    Terminal,
+    /// There is nothing to read: the end comes at once.
+    Nothing,
+    /// The FIFO of this path on the node; see `feed`.
+    Fifo(&'a str),
+}
+
 /// What the shell is doing, as far as its marks tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -120,6 +136,8 @@ pub enum Piece<'a> {
     Ready,
     /// Output of the running command, or of a background job.
     Output(&'a [u8]),
+    /// The command's standard input, a FIFO, is open: whoever feeds it may begin.
+    Reading,
     /// The command has ended with this exit status.
     Ended(u8),
 }
@@ -190,7 +208,7 @@ impl Shell {
     }
 
     /// Runs a command. The shell must be idle (or unmarked, where the text goes in as it is).
-    pub fn command(&mut self, text: &[u8]) {
+    pub fn command(&mut self, text: &[u8], stdin: Stdin<'_>) {
         match self.state {
             State::Idle => {
                 self.seq += 1;
@@ -200,15 +218,14 @@ impl Shell {
                     self.out.push(b'\n');
                     self.repeats_due += 1;
                 }
-                let mut prefix = String::new();
-                if std::mem::take(&mut self.echoing) {
-                    prefix.push_str("stty -echo -onlcr;");
-                }
-                if self.status != 0 {
-                    // In a list, lest `set -e` takes it for a failure.
-                    let _ = write!(prefix, "_dust_r {}&&:;", self.status);
-                }
-                let bytes = encode::command(self.seq, text, &prefix);
+                let frame = encode::Frame {
+                    seq: self.seq,
+                    silence: std::mem::take(&mut self.echoing),
+                    status: self.status,
+                    nonce: self.nonce.word(),
+                    stdin,
+                };
+                let bytes = encode::command(&frame, text);
                 self.out.extend_from_slice(&bytes);
                 self.at_start = true;
                 self.state = State::Busy;
@@ -332,6 +349,13 @@ impl Shell {
                     self.prompt(&prompt, found);
                     data = rest.get(length..).unwrap_or_default();
                 },
+                Mark::Reading(length, number) => {
+                    self.before_mark(before, 0, found);
+                    if self.state == State::Busy && number == self.expected {
+                        found(Piece::Reading);
+                    }
+                    data = rest.get(length..).unwrap_or_default();
+                },
             }
         }
     }
@@ -367,6 +391,7 @@ impl Shell {
         let length = end + 2;
         let mut fields = fields.split(':').skip(1);
         match (fields.next(), fields.next(), fields.next(), fields.next()) {
+            (_, _, Some(number), Some("i")) => Mark::Reading(length, number.to_owned()),
             (Some(now), Some(at_end), Some(number), Some(kind)) => {
                 let prompt = Prompt {
                     now: now.parse().unwrap_or(u8::MAX),
@@ -528,6 +553,8 @@ enum Mark {
     Incomplete,
     /// Its length in bytes, and what it says.
     Prompt(usize, Prompt),
+    /// Its length in bytes, and the number of the command.
+    Reading(usize, String),
 }
 
 /// What a mark says.

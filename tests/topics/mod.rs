@@ -13,4 +13,5 @@ mod oneshot;
 mod prompt;
 mod real_users;
 mod shells;
+mod stdin;
 mod targets_cli;

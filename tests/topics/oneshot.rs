@@ -421,21 +421,19 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 }
 
 #[test]
-fn standard_input_is_left_alone() {
+fn a_loop_keeps_its_input_where_dust_is_given_none() {
     need!("sshd");
     let (_sshd, env, file) = lab(1);
-    let line = format!("while read -r x; do \"$DUST\" -f '{file}' '@*' \"echo $x\"; done");
-    let run = env
-        .bash(&line)
-        .stdin("one\ntwo\nthree\n")
-        .run()
-        .expect_code(0);
-    assert_eq!(
-        run.lines_of("worker0"),
-        ["one", "two", "three"],
-        "{}",
-        run.report()
-    );
+    let one = format!("\"$DUST\" -f '{file}' '@*' \"echo '<$x>'; cat\"");
+    for (redirect, wanted) in [
+        ("</dev/null", &["<one>", "<two>", "<three>"][..]),
+        // As with ssh, the first command reads what the loop would.
+        ("", &["<one>", "two", "three"]),
+    ] {
+        let line = format!("while read -r x; do {one} {redirect}; done");
+        let run = env.bash(&line).stdin("one\ntwo\nthree\n").run();
+        run.expect_code(0).expect_lines("worker0", wanted);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A laboratory: an [`App`] with nodes that answer by the script of a test, and a clock of its own.
 
-use crate::app::{App, BatchInput, Effect, Event, Host, Setup};
+use crate::app::{App, BatchInput, Effect, Event, FeedEvent, Host, Setup};
 use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
 use crate::model::{NodeId, Size};
@@ -134,6 +134,16 @@ impl Lab {
         Self::with(app, "lab.cnf", false)
     }
 
+    /// The same, with a pipe on standard input.
+    pub(super) fn piped(nodes: usize, lines: &[&str], change: impl FnOnce(&mut Setup)) -> Self {
+        let lines = lines
+            .iter()
+            .map(|line| parse::scripted(line).unwrap())
+            .collect();
+        let app = App::batch(setup(change), desk(nodes), BatchInput::Lines(lines));
+        Self::started(app, "lab.cnf", false, true)
+    }
+
     /// A prompt on `nodes` nodes.
     pub(super) fn prompt(nodes: usize) -> Self {
         let change = |setup: &mut Setup| {
@@ -143,8 +153,12 @@ impl Lab {
         Self::with(App::prompt(setup(change), desk(nodes)), "lab.cnf", false)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
     pub(super) fn with(app: App, file: &str, manual: bool) -> Self {
+        Self::started(app, file, manual, false)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+    fn started(app: App, file: &str, manual: bool, piped: bool) -> Self {
         let mut lab = Self {
             app,
             now: Instant::now(),
@@ -157,6 +171,10 @@ impl Lab {
             screen: vt100::Parser::new(24, 80, 1000),
         };
         lab.app.start(lab.now, Some(Path::new(file)));
+        if lab.app.is_batch() && !lab.app.setup.person && !piped {
+            // Standard input is /dev/null.
+            lab.app.handle(lab.now, Event::InputEnd);
+        }
         lab.names = lab
             .app
             .inventory
@@ -211,6 +229,11 @@ impl Lab {
                 }
                 self.sent.entry(id).or_default().extend_from_slice(&unsent);
             },
+            Effect::OpenFeed(id, request) => {
+                let nonce = request.rsplit(' ').next().unwrap();
+                let greeting = format!("{nonce}:/tmp/fifo\n");
+                self.feed(id, FeedEvent::Data(greeting.as_bytes()));
+            },
             effect if self.manual => self.others.push(effect),
             Effect::Resolve(id, attempt, host, port) => {
                 let address = SocketAddr::new(host.parse().unwrap(), port);
@@ -240,6 +263,10 @@ impl Lab {
         self.app.handle(self.now, Event::Link(id, attempt, event));
     }
 
+    pub(super) fn feed(&mut self, id: NodeId, event: FeedEvent<'_>) {
+        self.app.handle(self.now, Event::Feed(id, event));
+    }
+
     fn data(&mut self, id: NodeId, bytes: &[u8]) {
         self.app.handle(self.now, Event::Data(id, bytes));
     }
@@ -256,6 +283,21 @@ impl Lab {
         let number = self.numbers.get(&id).expect("a command was sent");
         let mark = format!("\u{1e}{NONCE}:{status}:{status}:{number}:\u{1e}");
         self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// The command on a node has opened its standard input.
+    pub(super) fn reads(&mut self, node: &str) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("a command was sent");
+        let mark = format!("\u{1e}{NONCE}:::{number}:i\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// Bytes on standard input.
+    pub(super) fn input(&mut self, bytes: &[u8]) {
+        self.app.handle(self.now, Event::Input(bytes));
         self.settle();
     }
 

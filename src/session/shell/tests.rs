@@ -19,6 +19,7 @@ fn feed(shell: &mut Shell, text: &str) -> String {
     let mut log = String::new();
     shell.receive(text.as_bytes(), &mut |piece| match piece {
         Piece::Ready => log.push('!'),
+        Piece::Reading => log.push('~'),
         Piece::Output(bytes) => log.push_str(&String::from_utf8_lossy(bytes)),
         Piece::Ended(status) => log.push_str(&["<", &status.to_string(), ">"].concat()),
     });
@@ -33,7 +34,7 @@ fn ready() -> Shell {
 
 fn running(text: &str) -> Shell {
     let mut shell = ready();
-    shell.command(text.as_bytes());
+    shell.command(text.as_bytes(), Stdin::Terminal);
     let sent = shell.unsent().len();
     shell.sent(sent);
     shell
@@ -94,7 +95,7 @@ fn bash_that_repeats_its_prompt_after_an_error_gets_an_empty_line() {
     let bash = |status, seq| format!("\u{1e}{N}:{status}::{seq}:b\u{1e}");
     let mut shell = shell();
     assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
-    shell.command(b"echo 'open");
+    shell.command(b"echo 'open", Stdin::Terminal);
     shell.sent(shell.unsent().len());
     let error = format!("unexpected EOF\n{}", bash(0, 0));
     assert_eq!(feed(&mut shell, &error), "unexpected EOF\n");
@@ -115,7 +116,7 @@ fn an_echo_is_taken_away_and_turned_off() {
     assert_eq!(feed(&mut shell, " _dust_n=1 _dust_s=;ev"), "");
     assert_eq!(feed(&mut shell, "al 'ls';_dust_s=$?\r\nfile\n"), "file\n");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
-    shell.command(b"ls");
+    shell.command(b"ls", Stdin::Terminal);
     assert!(String::from_utf8_lossy(shell.unsent()).contains("stty -echo"));
 }
 
@@ -126,7 +127,7 @@ fn an_interrupt_reaches_a_running_command() {
     assert_eq!(shell.unsent(), b"\x03");
     shell.sent(1);
     assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 1))), "<130>");
-    shell.command(b"ls");
+    shell.command(b"ls", Stdin::Terminal);
     assert!(
         shell.unsent().starts_with(b"\n _dust_n=2 "),
         "zsh drops a line after an interrupt"
@@ -136,7 +137,7 @@ fn an_interrupt_reaches_a_running_command() {
 #[test]
 fn an_interrupt_drops_what_was_not_sent() {
     let mut shell = ready();
-    shell.command(&[b'x'; 5000]);
+    shell.command(&[b'x'; 5000], Stdin::Terminal);
     shell.sent(1000);
     shell.interrupt();
     assert_eq!(shell.unsent(), b"\x03\n _dust_n=2\n");
@@ -157,7 +158,7 @@ fn a_node_without_marks() {
     let mut shell = shell();
     assert_eq!(feed(&mut shell, "router> "), "");
     assert_eq!(shell.give_up_on_marks(), b"router> ");
-    shell.command(b"show version");
+    shell.command(b"show version", Stdin::Terminal);
     assert_eq!(shell.unsent(), b"show version\n");
     assert_eq!(feed(&mut shell, "v1\n"), "v1\n");
     assert_eq!(feed(&mut shell, &mark(0, 0)), "!", "it was only slow");

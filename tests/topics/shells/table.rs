@@ -159,13 +159,13 @@ const COMMANDS: &[(&str, &[&str], &[&str], i32)] = &[
     ),
     (
         "the terminal made sane",
-        &["stty sane", "echo x", "printf y"],
+        &["stty sane </dev/tty", "echo x", "printf y"],
         &["x", "y"],
         0,
     ),
     (
         "the terminal's echo on",
-        &["stty echo onlcr icanon", "echo x", "(exit 3)"],
+        &["stty echo onlcr icanon </dev/tty", "echo x", "(exit 3)"],
         &["x"],
         3,
     ),
@@ -201,7 +201,7 @@ const COMMANDS: &[(&str, &[&str], &[&str], i32)] = &[
     ),
     (
         "a terminal",
-        &["test -t 0 && test -t 1 && echo yes"],
+        &["test -t 1 && test -t 2 && stty -a </dev/tty >/dev/null && echo yes"],
         &["yes"],
         0,
     ),
