@@ -96,7 +96,7 @@ impl App {
 
     /// Nothing runs that the next line has to wait for.
     fn is_free(&self) -> bool {
-        self.jobs.is_idle() && self.requests.is_empty() && !self.local_runs
+        self.jobs.is_idle() && self.requests.is_empty() && !self.local_runs && !self.is_unsettled()
     }
 
     /// Goes on with the next line, or ends.
@@ -146,6 +146,9 @@ impl App {
             Ok(line) => self.run_line(now, line),
             Err(error) => self.error(&error),
         }
+        if self.setup.person {
+            self.batch_typed(now);
+        }
         // A line that is wrong ends the run: what follows may depend on it.
         if self.seen_usage == Kind::Usage.exit_code() {
             self.finish(self.seen_usage);
@@ -189,14 +192,22 @@ impl App {
             return;
         }
         batch.partial.extend_from_slice(bytes);
-        if batch.script {
-            return;
+        if !batch.script {
+            self.batch_typed(now);
         }
+    }
+
+    /// What a person typed: answers to questions, or lines for what runs or is about to.
+    fn batch_typed(&mut self, now: Instant) {
         loop {
             let asks = self.questions.current().is_some();
+            let nodes = self.pending_nodes();
             let Mode::Batch(batch) = &mut self.mode else {
                 return;
             };
+            if !asks && nodes.is_empty() {
+                return;
+            }
             let Some(end) = memchr::memchr(b'\n', &batch.partial) else {
                 return;
             };
@@ -207,8 +218,7 @@ impl App {
             if asks {
                 self.answered(now, Some(text));
             } else {
-                let busy = self.busy_nodes();
-                if let Err(error) = self.send_input(&busy, &text) {
+                if let Err(error) = self.send_input(&nodes, &text) {
                     self.error(&error);
                 }
             }
@@ -228,7 +238,13 @@ impl App {
         } else if !self.setup.person {
             self.feed_end(error);
         } else {
+            // Ctrl-D behind text gives no newline.
+            if !batch.partial.is_empty() {
+                batch.partial.push(b'\n');
+                self.batch_typed(now);
+            }
             self.setup.person = false;
+            self.type_end();
             while self.questions.current().is_some() {
                 self.answered(now, None);
             }

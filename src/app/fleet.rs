@@ -1,6 +1,7 @@
 //! Every node's connection: which of them may be set up now, and what their lives wish for.
 
 use super::feed::Input;
+use super::typed::Typed;
 use super::{App, Effect, KeyState};
 use crate::model::{NodeId, Outcome};
 use crate::output::LineAssembler;
@@ -24,6 +25,8 @@ pub(super) struct Run {
     pub(super) queue: VecDeque<Queued>,
     /// The command that runs.
     pub(super) current: Option<Current>,
+    /// What was sent to it.
+    pub(super) typed: Typed,
     pub(super) attempt: u64,
     /// It should be connected, and waits for its turn.
     wanted: bool,
@@ -61,6 +64,7 @@ impl Run {
             lines,
             queue: VecDeque::new(),
             current: None,
+            typed: Typed::default(),
             attempt: 0,
             wanted: false,
             quiet_at: None,
@@ -80,7 +84,7 @@ impl Run {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.current.is_some() || !self.queue.is_empty()
+        self.current.is_some() || !self.queue.is_empty() || self.is_settling()
     }
 }
 
@@ -111,6 +115,10 @@ impl Fleet {
         self.runs.remove(&id)
     }
 
+    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values()
+    }
+
     pub(super) fn ids(&self) -> Vec<NodeId> {
         self.runs.keys().copied().collect()
     }
@@ -135,7 +143,8 @@ impl Fleet {
                 .life
                 .next_deadline()
                 .filter(|_| !(run.wanted && run.life.is_pausing()));
-            [life, run.quiet_at, run.mark_by, run.alive_at]
+            let typed = run.typed.next_deadline();
+            [life, run.quiet_at, run.mark_by, run.alive_at, typed]
                 .into_iter()
                 .flatten()
                 .min()
@@ -457,6 +466,12 @@ impl App {
             };
             if run.mark_by.is_some_and(|at| at <= now) {
                 self.no_mark(now, id);
+            }
+            let Some(run) = self.fleet.runs.get_mut(&id) else {
+                continue;
+            };
+            if run.typed.next_deadline().is_some_and(|at| at <= now) {
+                self.unsettled(now, id);
             }
             let Some(run) = self.fleet.runs.get_mut(&id) else {
                 continue;

@@ -5,7 +5,7 @@ use super::{App, Effect, Mode};
 use crate::error::{Error, Result};
 use crate::model::{NodeId, NodeState, Outcome};
 use crate::output::{Format, Gather, Kept, Limits, Waiting, diff, json, report, status};
-use crate::session::shell::{INPUT_LINE_MAX, State};
+use crate::session::shell::State;
 use crate::target::{Last, Target, Targets, World, fold};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -64,6 +64,15 @@ impl Jobs {
 
     fn get_mut(&mut self, id: u64) -> Option<&mut Job> {
         self.running.iter_mut().find(|job| job.id == id)
+    }
+
+    /// Input is sent to these jobs. True if that is news for one of them.
+    pub(super) fn first_input(&mut self, ids: &[u64]) -> bool {
+        let mut news = false;
+        for job in self.running.iter_mut().filter(|job| ids.contains(&job.id)) {
+            news |= !std::mem::replace(&mut job.told_input, true);
+        }
+        news
     }
 
     /// The job that `%failed` and Ctrl-C speak of: the latest.
@@ -199,39 +208,6 @@ impl App {
         Ok(())
     }
 
-    /// A line for the commands that run on these nodes.
-    pub(super) fn send_input(&mut self, ids: &[NodeId], line: &str) -> Result<()> {
-        if line.split('\n').any(|line| line.len() > INPUT_LINE_MAX) {
-            let text = format!("a line of input holds at most {INPUT_LINE_MAX} bytes");
-            return Err(Error::usage(text).hint("the terminal of the node would cut it"));
-        }
-        let mut jobs = Vec::new();
-        for id in ids {
-            let Some(run) = self.fleet.get_mut(*id) else {
-                continue;
-            };
-            if let (Some(shell), Some(current)) = (&mut run.shell, &run.current) {
-                shell.input(line.as_bytes());
-                jobs.push(current.job);
-                self.effects.push_back(Effect::Flush(*id));
-            }
-        }
-        if self.is_prompt() {
-            jobs.sort_unstable();
-            jobs.dedup();
-            let news = jobs.iter().any(|id| {
-                self.jobs
-                    .get_mut(*id)
-                    .is_some_and(|job| !std::mem::replace(&mut job.told_input, true))
-            });
-            if news {
-                let names = self.folded(ids);
-                self.notice(&format!("sent as input to what runs on {names}"));
-            }
-        }
-        Ok(())
-    }
-
     /// What a command (or a background job) printed.
     pub(super) fn node_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
         let job = self
@@ -309,6 +285,9 @@ impl App {
     ) {
         self.jobs.worst = self.jobs.worst.max(outcome.code());
         self.feed_leave(job, id);
+        if let Some(run) = self.fleet.get_mut(id).filter(|run| run.current.is_none()) {
+            run.typed.drop_ahead();
+        }
         let name = self.name(id);
         let Some(entry) = self.jobs.get_mut(job) else {
             return;
@@ -387,8 +366,9 @@ impl App {
 
     /// Ctrl-C: to the nodes of the last target. True if there was anything to interrupt.
     pub(super) fn interrupt_job(&mut self, now: Instant) -> bool {
+        let strays = self.interrupt_strays();
         let Some(job) = self.jobs.running.last_mut() else {
-            return false;
+            return strays;
         };
         job.interrupts += 1;
         let (id, again) = (job.id, job.interrupts > 1);
@@ -412,6 +392,7 @@ impl App {
                 unsent.push(node);
             } else if let (Some(shell), Some(current)) = (&mut run.shell, &mut run.current) {
                 shell.interrupt();
+                run.typed.clear();
                 current.interrupted = true;
                 self.effects.push_back(Effect::Flush(node));
                 busy.push(node);
@@ -472,13 +453,10 @@ impl App {
         }
     }
 
-    /// The nodes of the current job that still run a command.
-    pub(super) fn busy_nodes(&self) -> Vec<NodeId> {
+    /// The nodes on which the current job has not ended.
+    pub(super) fn pending_nodes(&self) -> Vec<NodeId> {
         let job = self.jobs.running.last();
-        let ids = job.map(|job| job.pending.clone()).unwrap_or_default();
-        ids.into_iter()
-            .filter(|id| self.fleet.get(*id).is_some_and(|run| run.current.is_some()))
-            .collect()
+        job.map(|job| job.pending.clone()).unwrap_or_default()
     }
 
     /// A node leaves: its commands end.
@@ -510,7 +488,7 @@ impl App {
 }
 
 /// The first words of a command.
-fn brief(command: &str) -> String {
+pub(super) fn brief(command: &str) -> String {
     const MOST: usize = 40;
     let line = command.lines().next().unwrap_or_default();
     let mut text: String = line.chars().take(MOST).collect();

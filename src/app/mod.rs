@@ -15,6 +15,7 @@ mod questions;
 mod routes;
 mod shells;
 mod show;
+mod typed;
 
 pub use batch::BatchInput;
 pub use feed::FeedEvent;

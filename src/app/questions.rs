@@ -217,17 +217,18 @@ impl App {
             },
             Asker::Commands(ids) => {
                 for id in ids {
+                    if let (Some(answer), true) = (pending.answers.first(), given) {
+                        self.type_in(id, answer.as_bytes(), None);
+                        continue;
+                    }
                     let Some(run) = self.fleet.get_mut(id) else {
                         continue;
                     };
-                    let (Some(shell), true) = (&mut run.shell, run.current.is_some()) else {
-                        continue;
-                    };
-                    match pending.answers.first() {
-                        Some(answer) if given => shell.input(answer.as_bytes()),
-                        _ => shell.interrupt(),
+                    if let (Some(shell), Some(_)) = (&mut run.shell, &run.current) {
+                        shell.interrupt();
+                        run.typed.clear();
+                        self.effects.push_back(Effect::Flush(id));
                     }
-                    self.effects.push_back(Effect::Flush(id));
                 }
             },
         }

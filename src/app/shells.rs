@@ -49,12 +49,14 @@ impl App {
             Piece::Output(bytes) => self.node_output(now, id, bytes),
             Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
             Piece::Reading => self.feed_reading(id),
+            Piece::Settled { strays, sure } => self.settled(id, strays, sure),
             Piece::Ready => self.shell_ready(id),
         });
         let more = shell.unsent().len() > unsent;
         if let Some(run) = self.fleet.get_mut(id) {
             run.shell = Some(shell);
         }
+        self.settling(now, id);
         if more {
             self.effects.push_back(Effect::Flush(id));
         }
@@ -80,7 +82,7 @@ impl App {
         let can = match shell.state() {
             State::Idle => run.current.is_none(),
             State::Unmarked => true,
-            State::Starting | State::Busy => false,
+            State::Starting | State::Busy | State::Settling => false,
         };
         if !can {
             return;
@@ -99,12 +101,14 @@ impl App {
         };
         let marked = shell.state() == State::Idle;
         shell.command(&queued.text, source.stdin());
+        run.typed.begin();
         run.current = Some(Current {
             job: queued.job,
             since: now,
             interrupted: false,
         });
         self.effects.push_back(Effect::Flush(id));
+        self.type_ahead(id);
         if !marked {
             self.command_ended(now, id, Outcome::Exit(0));
             self.next_command(now, id);
@@ -120,6 +124,7 @@ impl App {
             .shell
             .as_ref()
             .is_some_and(|shell| shell.state() == State::Starting);
+        let settling = run.is_settling();
         let said = run
             .shell
             .as_ref()
@@ -159,8 +164,13 @@ impl App {
         } else {
             let name = self.name(id);
             let how = crate::output::status::outcome(&outcome);
+            let why = if settling {
+                "; it may have run what was meant for its command"
+            } else {
+                ""
+            };
             self.notice(&format!(
-                "[{name}] its shell ended ({how}); the next use opens another"
+                "[{name}] its shell ended ({how}){why}; the next use opens another"
             ));
         }
         let Some(run) = self.fleet.get_mut(id) else {

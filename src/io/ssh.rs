@@ -9,7 +9,14 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
+mod errors;
 mod feed;
+mod login;
+
+pub use login::login_by_agent;
+
+use errors::{again, ended, explain, fault};
+use login::methods;
 
 use super::sys;
 use crate::model::Size;
@@ -566,86 +573,4 @@ enum Step {
     Data(usize),
     Wait,
     Closed,
-}
-
-/// What the server lets us try next, after an attempt.
-fn methods(session: &Session) -> Methods {
-    let list = session.userauth_list(None).unwrap_or(AuthMethods::empty());
-    Methods {
-        publickey: list.contains(AuthMethods::PUBLIC_KEY),
-        password: list.contains(AuthMethods::PASSWORD),
-        interactive: list.contains(AuthMethods::INTERACTIVE),
-    }
-}
-
-/// Asks the agent at `socket` to log in: blocks, so it runs on a thread of its own. `Ok(None)`
-/// means accepted.
-pub fn login_by_agent(session: &Session, socket: &Path) -> Result<Option<Methods>, Fault> {
-    let attempt = || -> Result<AuthStatus, SshError> {
-        let socket = socket.to_string_lossy().replace('%', "%%");
-        session.set_option(SshOption::IdentityAgent(Some(socket)))?;
-        session.set_option(SshOption::Timeout(std::time::Duration::from_secs(60)))?;
-        session.set_blocking(true);
-        session.userauth_agent(None)
-    };
-    match attempt() {
-        Ok(AuthStatus::Success) => Ok(None),
-        Ok(_) => Ok(Some(methods(session))),
-        Err(error) if session.is_connected() => {
-            // No agent there, or one without keys: the next method may do.
-            drop(error);
-            let known = methods(session);
-            Ok(Some(Methods {
-                publickey: true,
-                ..known
-            }))
-        },
-        Err(error) => Err(fault(&error)),
-    }
-}
-
-fn again(error: &SshError) -> Result<Step, Fault> {
-    match error {
-        SshError::TryAgain => Ok(Step::Wait),
-        error => Err(fault(error)),
-    }
-}
-
-fn ended(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    [
-        "disconnected",
-        "reset by peer",
-        "closed",
-        "broken pipe",
-        "remote host",
-        "socket error",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
-
-fn fault(error: &SshError) -> Fault {
-    let text = explain(error);
-    let lower = text.to_ascii_lowercase();
-    // The peer's own words of farewell are an answer; a closed socket is not.
-    if ended(&text) && !lower.contains("ssh_msg_disconnect") {
-        let closed = lower.contains("disconnected");
-        let what = if closed {
-            String::new()
-        } else {
-            format!(" ({text})")
-        };
-        Fault::Dropped(format!("the connection was closed{what}"))
-    } else {
-        Fault::Protocol(text)
-    }
-}
-
-fn explain(error: &SshError) -> String {
-    match error {
-        SshError::RequestDenied(text) | SshError::Fatal(text) => text.trim().to_owned(),
-        SshError::TryAgain => "try again".to_owned(),
-        other @ SshError::Sftp(_) => other.to_string(),
-    }
 }

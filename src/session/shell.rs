@@ -19,91 +19,24 @@
 //! whose standard input is a FIFO ([`Stdin::Fifo`]), once that is open.
 
 use super::encode;
-use std::fmt::Write as _;
+use marks::{Mark, Prompt, RS};
+use start::INIT_LINE;
 
-/// RS, the record separator of ASCII: rare in output, harmless where it does appear.
-const RS: u8 = 0x1e;
-/// Longer than this after RS is no mark, in bytes: nonce, status, number and separators.
-const MARK_MAX: usize = 64;
+mod marks;
+mod start;
+
+pub use start::{Nonce, bootstrap};
+
 /// A terminal in canonical mode cuts longer input lines (N_TTY_BUF_SIZE less the newline), in bytes.
 pub const INPUT_LINE_MAX: usize = 4095;
 /// How much of what a shell prints before its first mark is kept, in bytes.
 const START_UP_MAX: usize = 64 * 1024;
-
-/// A random word that marks carry, so that no output is taken for one: `[0-9a-z]{12}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nonce(String);
-
-impl Nonce {
-    /// A nonce from random bytes.
-    pub fn new(random: [u8; 12]) -> Self {
-        const DIGITS: &[u8; 32] = b"0123456789abcdefghijkmnpqrstuvwx";
-        Self(
-            random
-                .iter()
-                .map(|byte| char::from(DIGITS[usize::from(byte & 31)]))
-                .collect(),
-        )
-    }
-
-    pub(super) fn word(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The first line typed into the login shell. No single quote, backslash, `!` or newline: it
-/// passes through shells of other families in single quotes.
-const INIT: &str = concat!(
-    r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
-    r#"unset DUST_INIT DUST_MARK;"#,
-    r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
-    r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=;"#,
-    r#"_dust_r(){ return $1;};"#,
-    r#"if [ -n "${ZSH_VERSION-}" ];then "#,
-    r#"setopt promptsubst nozle nopromptsp nopromptcr histignorespace interactivecomments;"#,
-    r#"unset precmd_functions preexec_functions;unset -f precmd preexec 2>/dev/null;"#,
-    r#"elif [ -n "${BASH_VERSION-}" ];then _dust_k=b;set +o history;shopt -s promptvars;"#,
-    // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
-    r#"if shopt -qo emacs||shopt -qo vi;then set +o emacs;set +o vi;"#,
-    r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi;"#,
-    // busybox ash takes a signal at its prompt for the end of its input, but for this option.
-    r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
-    r#"stty -echo -onlcr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
-);
-
-/// The line that makes the shell evaluate [`INIT`]. Nothing may follow it before a mark came: zsh's
-/// line editor, which starts on, has the terminal turn newlines into returns while it reads, and
-/// what comes in that instant would be read as `^M` once the editor is off.
-const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n";
 
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 
 /// What busybox ash asks the terminal at its prompt while echo is on (the cursor's position).
 const ASH_QUERY: &[u8] = b"\x1b[6n";
-
-/// What to ask of the node's sshd (an "exec" request, RFC 4254 §6.5): sets `vars`, then becomes the
-/// login shell. Names of variables must be identifiers; characters that a single-quoted word of
-/// some shell family cannot hold are dropped from the values.
-pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
-    let mut script = String::from("DUST_INIT=$1 DUST_MARK=$2;export DUST_INIT DUST_MARK;");
-    for (name, value) in vars {
-        let plain: String = value
-            .chars()
-            .filter(|c| c.is_ascii_graphic() && !"'\"\\!$`".contains(*c))
-            .collect();
-        let _ = write!(script, "{name}=\"{plain}\";export {name};");
-    }
-    script.push_str(concat!(
-        r#"stty -echo -onlcr;case "${SHELL##*/}" in "#,
-        r#"bash)exec "$SHELL" --noediting -l;;"#,
-        r#"zsh|dash|ash|mksh|ksh|ksh93|sh)exec "$SHELL" -l;;esac;"#,
-        r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
-    ));
-    let Nonce(word) = nonce;
-    let mark = format!("\u{1e}{word}:$?:$_dust_s:$_dust_n:$_dust_k\u{1e}");
-    format!("exec sh -c '{script}' sh '{INIT}' '{mark}'")
-}
 
 /// Where a command reads from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +58,8 @@ pub enum State {
     Idle,
     /// A command runs; what is sent now is its input.
     Busy,
+    /// Its command has ended, but lines for that command were on their way: it may run them.
+    Settling,
     /// It gives no marks: lines go in as they are, output comes out, nothing is known.
     Unmarked,
 }
@@ -140,6 +75,13 @@ pub enum Piece<'a> {
     Reading,
     /// The command has ended with this exit status.
     Ended(u8),
+    /// After a command that was sent input: the shell is at its prompt.
+    Settled {
+        /// So many of these lines, the last ones, the shell itself has read: the command had ended.
+        strays: usize,
+        /// That is known, and no guess.
+        sure: bool,
+    },
 }
 
 /// The shell of one node: frames what goes in, and tells marks from output in what comes out.
@@ -158,6 +100,10 @@ pub struct Shell {
     held: Vec<u8>,
     /// What was printed before the first mark.
     start_up: Vec<u8>,
+    /// Lines that were sent to the command that runs.
+    inputs: usize,
+    /// Those that the shell has read after its end; `None`: an interrupt made that unknown.
+    strays: Option<usize>,
     /// An interrupt went to the shell since the last command began.
     interrupted: bool,
     /// The interrupt came before all of the command was sent: only an empty command's mark counts.
@@ -190,6 +136,8 @@ impl Shell {
             sent: 0,
             held: Vec::new(),
             start_up: Vec::new(),
+            inputs: 0,
+            strays: None,
             interrupted: false,
             aborted: false,
             at_start: false,
@@ -228,15 +176,17 @@ impl Shell {
                 let bytes = encode::command(&frame, text);
                 self.out.extend_from_slice(&bytes);
                 self.at_start = true;
+                self.inputs = 0;
                 self.state = State::Busy;
             },
-            State::Unmarked | State::Busy | State::Starting => self.input(text),
+            State::Unmarked | State::Busy | State::Starting | State::Settling => self.input(text),
         }
     }
 
     /// A line for whatever reads from the terminal now.
     pub fn input(&mut self, line: &[u8]) {
         self.out.extend_from_slice(&encode::input(line));
+        self.inputs += 1 + memchr::memchr_iter(b'\n', line).count();
     }
 
     /// The interrupt character (Ctrl-C). What of a command has not been sent yet is never sent.
@@ -245,6 +195,14 @@ impl Shell {
         self.out.truncate(self.sent);
         self.out.push(0x03);
         self.interrupted = true;
+        if self.state == State::Settling {
+            // Some shells show a prompt for that, and some drop the line that follows.
+            self.strays = None;
+            self.settle();
+            return;
+        }
+        // The terminal drops what nobody has read yet.
+        self.inputs = 0;
         if self.state == State::Busy && unsent && !self.aborted {
             // The shell may hold a part of a command. An empty one with a number of its own says
             // when that part is gone.
@@ -259,6 +217,7 @@ impl Shell {
     /// End of input (Ctrl-D) for what reads from the terminal.
     pub fn end_of_input(&mut self) {
         self.out.push(0x04);
+        self.inputs += 1;
     }
 
     /// Stops waiting for a first mark, and returns what was printed so far.
@@ -320,8 +279,7 @@ impl Shell {
         loop {
             let Some(at) = memchr::memchr(RS, data) else {
                 // An interrupted shell ends its line before the prompt: that newline is its own.
-                if self.interrupted
-                    && self.state == State::Busy
+                if self.is_interrupted()
                     && let Some(text) = data.strip_suffix(b"\n")
                 {
                     self.output(text, found);
@@ -332,7 +290,7 @@ impl Shell {
                 return;
             };
             let (before, rest) = data.split_at(at);
-            match self.mark(rest) {
+            match marks::mark(&self.nonce, rest) {
                 Mark::None => {
                     let (text, after) = data.split_at(at + 1);
                     self.output(text, found);
@@ -360,51 +318,6 @@ impl Shell {
         }
     }
 
-    fn mark(&self, text: &[u8]) -> Mark {
-        let Nonce(word) = &self.nonce;
-        let Some(body) = text.get(1..) else {
-            return Mark::None;
-        };
-        let shared = body
-            .iter()
-            .zip(word.as_bytes())
-            .take_while(|(a, b)| a == b)
-            .count();
-        if shared < word.len() {
-            return if shared == body.len() {
-                Mark::Incomplete
-            } else {
-                Mark::None
-            };
-        }
-        let Some(end) = memchr::memchr(RS, body) else {
-            return if body.len() < MARK_MAX {
-                Mark::Incomplete
-            } else {
-                Mark::None
-            };
-        };
-        let fields = body.get(word.len()..end).unwrap_or_default();
-        let Ok(fields) = std::str::from_utf8(fields) else {
-            return Mark::None;
-        };
-        let length = end + 2;
-        let mut fields = fields.split(':').skip(1);
-        match (fields.next(), fields.next(), fields.next(), fields.next()) {
-            (_, _, Some(number), Some("i")) => Mark::Reading(length, number.to_owned()),
-            (Some(now), Some(at_end), Some(number), Some(kind)) => {
-                let prompt = Prompt {
-                    now: now.parse().unwrap_or(u8::MAX),
-                    at_end: at_end.parse().ok(),
-                    number: number.to_owned(),
-                    bash: kind == "b",
-                };
-                Mark::Prompt(length, prompt)
-            },
-            _ => Mark::None,
-        }
-    }
-
     /// A prompt was printed: what does it mean for the command that runs?
     fn prompt(&mut self, prompt: &Prompt, found: &mut dyn FnMut(Piece<'_>)) {
         let number = prompt.number.as_str();
@@ -418,29 +331,63 @@ impl Shell {
                 found(Piece::Ready);
             },
             State::Busy if ours => {
-                self.idle();
-                self.status = if std::mem::take(&mut self.aborted) {
+                let status = if std::mem::take(&mut self.aborted) {
                     130
                 } else {
                     prompt.ended_with()
                 };
-                found(Piece::Ended(self.status));
+                self.ended(status, found);
+            },
+            State::Settling if ours => {
+                self.idle();
+                found(Piece::Settled {
+                    strays: self.strays.unwrap_or(self.inputs).min(self.inputs),
+                    sure: self.strays.is_some(),
+                });
             },
             // The interrupt reached the shell before it had read the command.
             State::Busy if self.interrupted && !self.aborted && repeated && prompt.now != 0 => {
-                self.idle();
-                self.status = 130;
-                found(Piece::Ended(130));
+                self.ended(130, found);
             },
-            State::Busy | State::Idle if repeated && self.repeats_due > 0 => self.repeats_due -= 1,
+            State::Busy | State::Idle | State::Settling if repeated && self.repeats_due > 0 => {
+                self.repeats_due -= 1;
+            },
+            State::Settling if repeated => {
+                self.strays = self.strays.map(|count| count + 1);
+            },
             State::Busy
                 if repeated && prompt.bash && !self.interrupted && self.unsent().is_empty() =>
             {
                 self.out.push(b'\n');
             },
             // The prompt of a part of a command, of an empty line or of a nested shell.
-            State::Starting | State::Unmarked | State::Busy | State::Idle => {},
+            State::Starting | State::Unmarked | State::Busy | State::Settling | State::Idle => {},
         }
+    }
+
+    fn ended(&mut self, status: u8, found: &mut dyn FnMut(Piece<'_>)) {
+        self.idle();
+        self.status = status;
+        if self.inputs > 0 {
+            self.strays = Some(0);
+            self.state = State::Settling;
+            self.settle();
+        }
+        found(Piece::Ended(status));
+    }
+
+    /// Asks the shell for a mark of a new number: what it reads before that comes to light by
+    /// repeated marks of the old one.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.interrupted) {
+            self.out.push(b'\n');
+            self.repeats_due += 1;
+        }
+        self.seq += 1;
+        self.expected = self.seq.to_string();
+        self.out
+            .extend_from_slice(format!(" _dust_n={};{}\n", self.seq, encode::END).as_bytes());
+        self.at_start = true;
     }
 
     fn idle(&mut self) {
@@ -451,9 +398,18 @@ impl Shell {
         self.held_return = false;
     }
 
+    /// The shell itself may say something to an interrupt.
+    fn is_interrupted(&self) -> bool {
+        match self.state {
+            State::Busy => self.interrupted,
+            State::Settling => self.strays.is_none(),
+            State::Starting | State::Idle | State::Unmarked => false,
+        }
+    }
+
     /// Output that ends at a mark. A shell that was interrupted prints an empty line first.
     fn before_mark(&mut self, text: &[u8], status: u8, found: &mut dyn FnMut(Piece<'_>)) {
-        let own = self.interrupted && status == 130 && self.state == State::Busy;
+        let own = status == 130 && self.is_interrupted();
         let text = if own {
             text.strip_suffix(b"\n").unwrap_or(text)
         } else {
@@ -479,19 +435,21 @@ impl Shell {
                 self.start_up
                     .extend_from_slice(text.get(..room.min(text.len())).unwrap_or(text));
             },
-            State::Busy if self.at_start => self.first_output(text, found),
-            State::Idle if text.starts_with(ASH_QUERY) => {
+            State::Busy | State::Settling if self.at_start => self.first_output(text, found),
+            State::Idle | State::Settling if text.starts_with(ASH_QUERY) => {
                 let rest = text.strip_prefix(ASH_QUERY).unwrap_or_default();
                 self.output(rest, found);
             },
-            State::Idle if text.starts_with(ASH_NOISE) => {
+            State::Idle | State::Settling if text.starts_with(ASH_NOISE) => {
                 let rest = text.strip_prefix(ASH_NOISE).unwrap_or_default();
                 if !rest.is_empty() {
                     found(Piece::Output(rest));
                 }
             },
             State::Busy if self.cooked => self.uncooked(text, found),
-            State::Idle | State::Busy | State::Unmarked => found(Piece::Output(text)),
+            State::Idle | State::Busy | State::Settling | State::Unmarked => {
+                found(Piece::Output(text));
+            },
         }
     }
 
@@ -544,33 +502,6 @@ impl Shell {
             self.at_start = false;
             self.output(text, found);
         }
-    }
-}
-
-/// What starts at an RS.
-enum Mark {
-    None,
-    Incomplete,
-    /// Its length in bytes, and what it says.
-    Prompt(usize, Prompt),
-    /// Its length in bytes, and the number of the command.
-    Reading(usize, String),
-}
-
-/// What a mark says.
-struct Prompt {
-    /// `$?` at the prompt.
-    now: u8,
-    /// What the line's end found in `$?`.
-    at_end: Option<u8>,
-    /// The number of the last line that set one.
-    number: String,
-    bash: bool,
-}
-
-impl Prompt {
-    fn ended_with(&self) -> u8 {
-        self.at_end.unwrap_or(self.now)
     }
 }
 

@@ -48,6 +48,7 @@ on_every_shell! {
         lost_in_mid_command
         typed_before_the_connection_is_up
         questions
+        answers_that_come_too_late
         nested_shells
         interrupts
         pasted_lines
@@ -314,6 +315,42 @@ fn questions(lab: Lab) {
     });
     pty.command("@w (exit 3)");
     pty.wait_words(&["[w] exit 3"]);
+}
+
+fn answers_that_come_too_late(lab: Lab) {
+    let flag = lab.env.work().join("flag");
+    let mut pty = lab.terminal();
+    let waits = format!(
+        "@w echo begun; while ! test -e '{0}'; do sleep 0.02; done; rm '{0}'",
+        flag.display()
+    );
+    // The command reads nothing, so its shell does.
+    pty.command(&waits);
+    pty.wait_row("[w] begun");
+    pty.line("@w echo stray; (exit 4)");
+    pty.wait_row("sent as input to what runs on w");
+    fs::write(&flag, "").unwrap();
+    pty.wait_row("[w] stray");
+    pty.wait_words(&["[w]", "had ended", "`echo stray; (exit 4)`"]);
+    pty.command("@w echo \"in step, $?\"; (exit 3)");
+    pty.wait_row("[w] in step, 0");
+    pty.wait_words(&["[w] exit 3"]);
+    // What does not come back by itself does so after Ctrl-C.
+    pty.command(&waits);
+    pty.wait_for("it runs again", |screen| {
+        screen.contents().matches("[w] begun").count() == 2
+    });
+    pty.line("@w cat");
+    pty.wait_for("the second notice", |screen| {
+        screen.contents().matches("sent as input").count() == 2
+    });
+    fs::write(&flag, "").unwrap();
+    pty.wait_words(&["[w]", "may run `cat`", "Ctrl-C"]);
+    pty.line("@w echo queued");
+    pty.send("\x03");
+    pty.wait_words(&["[w]", "may have run `cat`"]);
+    pty.command("@w echo 'in step again'");
+    pty.wait_row("[w] in step again");
 }
 
 fn nested_shells(lab: Lab) {

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use crate::support::deps::{self, need};
 use crate::support::env::Env;
+use crate::support::pty::Terminal;
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
 use crate::support::{LONG_PATIENCE, PATIENCE, wait_until};
@@ -239,6 +240,24 @@ fn a_command_that_reads_nothing_holds_back_whoever_writes() {
     }
 
     assert!(peak < 40_000, "{peak} kB at most");
+}
+
+#[test]
+fn at_a_terminal_lines_and_the_end_are_typed() {
+    need!("sshd");
+    let (sshd, env) = (Sshd::start(), Env::new());
+    let file = env.cluster(&all_shells(&sshd));
+    for node in all_shells(&sshd) {
+        let target = format!("@{}", node.name);
+        let line = "test -t 0 && cat; echo end";
+        let size = Terminal { rows: 24, cols: 80 };
+        let mut pty = env.terminal_of(size, &["-f", &file, "-c", &format!("{target} {line}")]);
+        pty.send("one\r");
+        pty.wait_row(&format!("[{}] one", node.name));
+        pty.send("\x04");
+        pty.wait_row(&format!("[{}] end", node.name));
+        assert_eq!(pty.wait_exit(), 0, "{}", pty.report());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::lab::Lab;
 use crate::app::{Effect, Event, FeedEvent};
+use std::time::Duration;
 
 /// A batch whose standard input is a pipe that has not ended yet.
 fn piped(nodes: usize, lines: &[&str]) -> Lab {
@@ -97,6 +98,38 @@ fn input_that_is_cut_short_is_no_end_of_input() {
         "{err}"
     );
     assert_eq!(lab.exit(), Some(255));
+}
+
+#[test]
+fn a_person_answers_and_what_came_too_late_is_told_before_the_end() {
+    let mut lab = Lab::batch(1, &["@* read x"], |setup| setup.person = true);
+    lab.took("n0");
+    lab.input(b"yes\nreboot\n");
+    assert_eq!(lab.took("n0"), "yes\nreboot\n");
+    lab.ends("n0", 0);
+    assert_eq!(lab.exit(), None, "the shell was asked");
+    lab.says("n0", "reboot: not found\n\u{1e}000000000000:127::1:\u{1e}");
+    lab.ends("n0", 0);
+    assert_eq!(lab.exit(), Some(0));
+    assert_eq!(lab.out(), "[n0] reboot: not found\n");
+    let err = lab.err();
+    let wanted = "[n0] its command had ended: the shell ran `reboot` as a command of its own\n";
+    assert!(err.ends_with(wanted), "{err}");
+}
+
+#[test]
+fn a_shell_that_does_not_come_back_is_given_up_in_a_batch() {
+    let mut lab = Lab::batch(1, &["@* read x", "@* next"], |setup| setup.person = true);
+    lab.input(b"yes\n");
+    lab.app.handle(lab.now, Event::InputEnd);
+    lab.settle();
+    assert!(lab.took("n0").ends_with("yes\n\u{4}"));
+    lab.ends("n0", 0);
+    lab.after(Duration::from_secs(3));
+    let err = lab.err();
+    assert!(err.contains("may run `yes`, `Ctrl-D` instead"), "{err}");
+    // Another shell has the next line, and nobody is left to answer that.
+    assert!(lab.took("n0").contains("eval 'next' </dev/null;"));
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn feed(shell: &mut Shell, text: &str) -> String {
     shell.receive(text.as_bytes(), &mut |piece| match piece {
         Piece::Ready => log.push('!'),
         Piece::Reading => log.push('~'),
+        Piece::Settled { strays, sure } => {
+            let sure = if sure { "}" } else { "?}" };
+            log.push_str(&["{", &strays.to_string(), sure].concat());
+        },
         Piece::Output(bytes) => log.push_str(&String::from_utf8_lossy(bytes)),
         Piece::Ended(status) => log.push_str(&["<", &status.to_string(), ">"].concat()),
     });
@@ -162,6 +166,60 @@ fn a_node_without_marks() {
     assert_eq!(shell.unsent(), b"show version\n");
     assert_eq!(feed(&mut shell, "v1\n"), "v1\n");
     assert_eq!(feed(&mut shell, &mark(0, 0)), "!", "it was only slow");
+}
+
+#[test]
+fn input_that_a_command_has_read_is_nothing_to_tell() {
+    let mut shell = running("read a");
+    shell.input(b"yes");
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
+    assert_eq!(shell.state(), State::Settling);
+    assert!(shell.unsent().starts_with(b" _dust_n=2;"));
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, &mark(0, 2)), "{0}");
+    assert_eq!(shell.state(), State::Idle);
+    // Without input there is nothing to ask.
+    shell.command(b"true", Stdin::Terminal);
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, &mark(0, 3)), "<0>");
+    assert_eq!(shell.state(), State::Idle);
+}
+
+#[test]
+fn input_that_came_too_late_is_told() {
+    let mut shell = running("read a");
+    shell.input(b"one");
+    shell.input(b"two\nthree");
+    shell.sent(shell.unsent().len());
+    let log = feed(&mut shell, &format!("<0>?{}two: not found\n", mark(0, 1)));
+    assert_eq!(log, "<0>?<0>two: not found\n");
+    // The shell shows its prompt after each line that it has read.
+    assert_eq!(feed(&mut shell, &mark(127, 1)), "");
+    assert_eq!(feed(&mut shell, &mark(127, 1)), "");
+    assert_eq!(feed(&mut shell, &mark(0, 2)), "{2}");
+}
+
+#[test]
+fn a_shell_that_runs_stray_input_can_be_interrupted() {
+    let mut shell = running("true");
+    shell.input(b"cat");
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
+    shell.sent(shell.unsent().len());
+    shell.interrupt();
+    assert!(shell.unsent().starts_with(b"\x03\n _dust_n=3;"));
+    shell.sent(shell.unsent().len());
+    let text = format!("\n{}{}", mark(130, 1), mark(0, 3));
+    assert_eq!(feed(&mut shell, &text), "{1?}");
+    // The terminal drops what was typed before an interrupt and not read.
+    let mut shell = running("sleep 9");
+    shell.input(b"lost");
+    shell.sent(shell.unsent().len());
+    shell.interrupt();
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, &mark(130, 1)), "<130>");
+    assert_eq!(shell.state(), State::Idle);
 }
 
 #[test]
