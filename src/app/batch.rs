@@ -26,6 +26,8 @@ pub(super) struct Batch {
     script: bool,
     /// Standard input so far: an unfinished line of the script or of the person.
     partial: Vec<u8>,
+    /// So much of it holds no newline.
+    scanned: usize,
     ended: bool,
     line_number: usize,
     interrupted: Option<Instant>,
@@ -46,6 +48,7 @@ impl Batch {
             lines,
             script,
             partial: Vec::new(),
+            scanned: 0,
             ended: !script,
             line_number: 0,
             interrupted: None,
@@ -64,16 +67,28 @@ impl Batch {
         self.interrupted
     }
 
-    /// The next whole line of the script; its last one may lack a newline.
+    /// The next whole line, without its newline.
+    fn next_line(&mut self) -> Option<Vec<u8>> {
+        let new = self.partial.get(self.scanned..).unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', new) else {
+            self.scanned = self.partial.len();
+            return None;
+        };
+        let end = self.scanned + end;
+        self.scanned = 0;
+        let mut line: Vec<u8> = self.partial.drain(..=end).collect();
+        line.pop();
+        Some(line)
+    }
+
+    /// The next line of the script; its last one may lack a newline.
     fn next_script_line(&mut self) -> Option<Vec<u8>> {
-        let end = memchr::memchr(b'\n', &self.partial);
-        let line = match end {
-            Some(end) => {
-                let mut line: Vec<u8> = self.partial.drain(..=end).collect();
-                line.pop();
-                line
+        let line = match self.next_line() {
+            Some(line) => line,
+            None if self.ended && !self.partial.is_empty() => {
+                self.scanned = 0;
+                std::mem::take(&mut self.partial)
             },
-            None if self.ended && !self.partial.is_empty() => std::mem::take(&mut self.partial),
             None => return None,
         };
         self.line_number += 1;
@@ -176,6 +191,7 @@ impl App {
         batch.lines.clear();
         batch.ended = true;
         batch.partial.clear();
+        batch.scanned = 0;
         batch.script = false;
         if again || !self.interrupt_job(now) {
             self.finish(130);
@@ -208,11 +224,9 @@ impl App {
             if !asks && nodes.is_empty() {
                 return;
             }
-            let Some(end) = memchr::memchr(b'\n', &batch.partial) else {
+            let Some(mut line) = batch.next_line() else {
                 return;
             };
-            let mut line: Vec<u8> = batch.partial.drain(..=end).collect();
-            line.pop();
             let text = Zeroizing::new(String::from_utf8_lossy(&line).into_owned());
             line.zeroize();
             if asks {

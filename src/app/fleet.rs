@@ -8,12 +8,10 @@ use crate::output::LineAssembler;
 use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
 use crate::session::shell::{Piece, Shell, State};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Logins under way at one address at a time: sshd's MaxStartups drops more than ten.
 const PER_ADDRESS: usize = 8;
-/// A connection that nothing came from for this long is poked.
-pub(super) const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// One node's connection, shell and queue.
 #[derive(Debug)]
@@ -28,6 +26,8 @@ pub(super) struct Run {
     /// What was sent to it.
     pub(super) typed: Typed,
     pub(super) attempt: u64,
+    /// When the connection that is, or is being set up, began.
+    pub(super) began: Option<Instant>,
     /// It should be connected, and waits for its turn.
     wanted: bool,
     /// When an unfinished line is shown.
@@ -66,6 +66,7 @@ impl Run {
             current: None,
             typed: Typed::default(),
             attempt: 0,
+            began: None,
             wanted: false,
             quiet_at: None,
             mark_by: None,
@@ -74,6 +75,11 @@ impl Run {
             why_down: None,
             presented: None,
         }
+    }
+
+    /// Something came from the node, or was just sent: the silence begins anew.
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.alive_at = self.life.route().alive.map(|after| now + after);
     }
 
     /// The shell is at its prompt, or runs a command.
@@ -245,6 +251,7 @@ impl App {
         let mut wishes = Vec::new();
         if run.connected && run.life.is_up() {
             // The same connection: its news go on under the same number.
+            run.began = Some(now);
             run.life.reopen(now, &mut wishes);
             self.grant(now, id, wishes);
             return;
@@ -253,6 +260,7 @@ impl App {
         if run.life.is_pausing() {
             run.life.tick(now, &mut wishes);
         } else {
+            run.began = Some(now);
             run.life.start(now, &mut wishes);
         }
         self.grant(now, id, wishes);
@@ -266,6 +274,10 @@ impl App {
         if attempt != 0 && attempt != run.attempt {
             return;
         }
+        self.tell_event(id, &event);
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return;
+        };
         let mut wishes = Vec::new();
         if let LifeEvent::Fault(fault) = &event
             && run.life.is_up()
@@ -282,6 +294,7 @@ impl App {
 
     fn grant(&mut self, now: Instant, id: NodeId, wishes: Vec<Wish>) {
         for wish in wishes {
+            self.tell_wish(id, &wish);
             let Some(run) = self.fleet.runs.get_mut(&id) else {
                 return;
             };
@@ -429,8 +442,7 @@ impl App {
             told = true;
         }
         if !told {
-            let name = self.name(id);
-            self.notice(&format!("[{name}] connection lost: {why}"));
+            self.notice_of(id, &format!("connection lost: {why}"));
         }
     }
 
@@ -477,7 +489,7 @@ impl App {
                 continue;
             };
             if run.alive_at.is_some_and(|at| at <= now) {
-                run.alive_at = Some(now + KEEPALIVE);
+                run.hear(now);
                 self.effects.push_back(Effect::Keepalive(id));
             }
         }

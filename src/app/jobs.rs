@@ -117,9 +117,10 @@ impl App {
 
     fn read_list(&self, file: &str) -> Result<String> {
         let path = self.full_path(std::path::Path::new(file));
-        self.host
-            .read_text(&path)
-            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
+        self.host.read_text(&path).map_err(|error| {
+            let why = super::nodes::reason(&error);
+            Error::usage(format!("^{file}: cannot read {}: {why}", path.display()))
+        })
     }
 
     /// `@[target] [command]`.

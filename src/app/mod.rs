@@ -13,6 +13,7 @@ mod prompt;
 mod provide;
 mod questions;
 mod routes;
+mod say;
 mod shells;
 mod show;
 mod typed;
@@ -30,7 +31,7 @@ use crate::session::life;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
@@ -431,6 +432,11 @@ impl App {
             .map_or(&[], |shell| shell.unsent())
     }
 
+    /// How long what was sent to a node may stay unacknowledged.
+    pub fn patience(&self, id: NodeId) -> Option<Duration> {
+        Some(self.fleet.get(id)?.life.route().patience)
+    }
+
     /// So many of them are gone.
     pub fn sent(&mut self, id: NodeId, count: usize) {
         if let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) {
@@ -443,47 +449,6 @@ impl App {
     fn advance(&mut self, now: Instant) {
         self.batch_advance(now);
         self.connect_some(now);
-    }
-
-    /// Something to tell the person, on a line of its own.
-    fn notice(&mut self, text: &str) {
-        let clean = crate::output::clean(text.as_bytes());
-        self.notice_raw(&clean);
-    }
-
-    /// The same with colours that dust itself put in.
-    fn notice_raw(&mut self, text: &str) {
-        if let Mode::Prompt(_) = self.mode {
-            self.printer.close(&mut self.out);
-            self.out.extend_from_slice(text.as_bytes());
-            self.out.push(b'\n');
-        } else {
-            if self.setup.terminal {
-                self.printer.close(&mut self.out);
-            }
-            self.err.extend_from_slice(text.as_bytes());
-            self.err.push(b'\n');
-        }
-    }
-
-    /// Text that was asked for: it goes to standard output.
-    fn answer(&mut self, text: &str) {
-        self.printer.close(&mut self.out);
-        self.out.extend_from_slice(text.as_bytes());
-        if !text.ends_with('\n') && !text.is_empty() {
-            self.out.push(b'\n');
-        }
-    }
-
-    fn error(&mut self, error: &crate::error::Error) {
-        let text = format!("dust: {error}");
-        if self.setup.colours {
-            let clean = crate::output::clean(text.as_bytes());
-            self.notice_raw(&format!("\x1b[31m{clean}\x1b[0m"));
-        } else {
-            self.notice(&text);
-        }
-        self.seen_usage = self.seen_usage.max(error.kind().exit_code());
     }
 
     /// Runs a line that was read.

@@ -72,6 +72,12 @@ impl App {
         Err(Error::usage(text).hint("dust only logs in to them"))
     }
 
+    /// The machine is there, whatever dust does.
+    fn is_fixed(&self, id: NodeId) -> bool {
+        let entry = self.inventory.entry(id);
+        entry.is_some_and(|entry| entry.provider == Provider::Ssh)
+    }
+
     pub(super) fn start_nodes(
         &mut self,
         now: Instant,
@@ -84,6 +90,14 @@ impl App {
             .iter()
             .copied()
             .partition(|id| self.state(*id) == NodeState::Running);
+        let (fixed, running): (Vec<NodeId>, Vec<NodeId>) =
+            running.into_iter().partition(|id| self.is_fixed(*id));
+        if !fixed.is_empty() {
+            let names = self.folded(&fixed);
+            self.notice(&format!(
+                "not for dust to start, it only logs in there (provider=ssh): {names}"
+            ));
+        }
         if !running.is_empty() {
             let names = self.folded(&running);
             self.notice(&format!("running already: {names}"));
@@ -92,7 +106,7 @@ impl App {
         for (cluster, names) in self.by_cluster(&rest)? {
             self.provide(ProviderOp::Start, cluster, names, then);
         }
-        if wait && self.by_cluster(&running).is_ok() {
+        if wait {
             self.connect(now, &running)?;
         }
         Ok(())
@@ -256,11 +270,13 @@ impl App {
             };
             self.inventory.update(id, |node, entry| {
                 node.state = told.state;
-                entry.addr = told.addr;
+                // Where it was when it ran is not where it is.
+                let addr = told.addr.filter(|_| told.state == NodeState::Running);
+                entry.addr = addr;
                 entry.user.clone_from(&told.user);
                 entry.host_key.clone_from(&told.host_key);
                 entry.key.clone_from(&told.key);
-                match told.addr {
+                match addr {
                     Some(addr) => node.attrs.insert("ip".to_owned(), addr.ip().to_string()),
                     None => node.attrs.remove("ip"),
                 };

@@ -5,12 +5,14 @@ use crate::config::ssh_config::{Agent, Host, Jump, Local, Proxy, Strictness, Tok
 use crate::config::{HostKeys, Provider};
 use crate::error::{Error, Result};
 use crate::model::NodeId;
-use crate::session::life::{HostKeyPolicy, HostKeyVerdict, Identity, Route};
+use crate::session::life::{ALIVE, HostKeyPolicy, HostKeyVerdict, Identity, PATIENCE, Route};
 use std::path::{Path, PathBuf};
 
 /// The keys that ssh tries where none is named, in the order of what servers like today.
 const DEFAULT_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 const SSH_PORT: u16 = 22;
+/// ServerAliveCountMax where it is not given (ssh_config(5)).
+const ALIVE_COUNT: u32 = 3;
 
 impl App {
     /// How a node is reached, as of now.
@@ -38,6 +40,8 @@ impl App {
                     .into_iter()
                     .collect(),
                 timeout: self.settings.timeout,
+                alive: Some(ALIVE),
+                patience: PATIENCE,
             });
         }
         let settings = &entry.def.settings;
@@ -88,6 +92,14 @@ impl App {
         {
             self.load_known_hosts(file);
         }
+        let (alive, patience) = match config.server_alive_interval {
+            None => (Some(ALIVE), PATIENCE),
+            Some(every) if every.is_zero() => (None, PATIENCE),
+            Some(every) => {
+                let count = config.server_alive_count_max.unwrap_or(ALIVE_COUNT).max(1);
+                (Some(every), every.saturating_mul(count))
+            },
+        };
         let proxy = self.proxy_command(&entry.def.settings, &config, &named, &host, port, &user)?;
         Ok(Route {
             alias,
@@ -104,6 +116,8 @@ impl App {
                 .connect_timeout
                 .filter(|t| !t.is_zero() && *t < self.settings.timeout)
                 .unwrap_or(self.settings.timeout),
+            alive,
+            patience,
         })
     }
 

@@ -1,6 +1,6 @@
 //! The shells on the connections: opened, fed with commands, and what it means when they end.
 
-use super::fleet::{Current, KEEPALIVE};
+use super::fleet::Current;
 use super::{App, Effect};
 use crate::model::{NodeId, Outcome};
 use crate::session::shell::{Nonce, Piece, Shell, State, bootstrap};
@@ -29,7 +29,7 @@ impl App {
         if let Some(run) = self.fleet.get_mut(id) {
             run.connected = true;
             run.mark_by = Some(now + MARK_WAIT);
-            run.alive_at = Some(now + KEEPALIVE);
+            run.hear(now);
             self.effects.push_back(Effect::Flush(id));
         }
         self.feed_prepare(id);
@@ -40,7 +40,7 @@ impl App {
         let Some(run) = self.fleet.get_mut(id) else {
             return;
         };
-        run.alive_at = Some(now + KEEPALIVE);
+        run.hear(now);
         let Some(mut shell) = run.shell.take() else {
             return;
         };
@@ -50,7 +50,7 @@ impl App {
             Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
             Piece::Reading => self.feed_reading(id),
             Piece::Settled { strays, sure } => self.settled(id, strays, sure),
-            Piece::Ready => self.shell_ready(id),
+            Piece::Ready => self.shell_ready(now, id),
         });
         let more = shell.unsent().len() > unsent;
         if let Some(run) = self.fleet.get_mut(id) {
@@ -63,14 +63,11 @@ impl App {
         self.next_command(now, id);
     }
 
-    fn shell_ready(&mut self, id: NodeId) {
+    fn shell_ready(&mut self, now: Instant, id: NodeId) {
         if let Some(run) = self.fleet.get_mut(id) {
             run.mark_by = None;
         }
-        if self.setup.verbose > 0 {
-            let name = self.name(id);
-            self.notice(&format!("[{name}] its shell is ready"));
-        }
+        self.tell_ready(now, id);
     }
 
     /// The node's shell is at its prompt: the next command that waits goes to it.
@@ -162,16 +159,16 @@ impl App {
         if run.current.is_some() {
             self.command_ended(now, id, outcome);
         } else {
-            let name = self.name(id);
             let how = crate::output::status::outcome(&outcome);
             let why = if settling {
                 "; it may have run what was meant for its command"
             } else {
                 ""
             };
-            self.notice(&format!(
-                "[{name}] its shell ended ({how}){why}; the next use opens another"
-            ));
+            self.notice_of(
+                id,
+                &format!("its shell ended ({how}){why}; the next use opens another"),
+            );
         }
         let Some(run) = self.fleet.get_mut(id) else {
             return;
@@ -184,7 +181,6 @@ impl App {
 
     /// A shell has given no mark for a while.
     pub(super) fn no_mark(&mut self, now: Instant, id: NodeId) {
-        let name = self.name(id);
         let batch = !self.is_prompt();
         let limit = self.settings.timeout;
         let Some(run) = self.fleet.get_mut(id) else {
@@ -201,9 +197,7 @@ impl App {
             // Nobody is there to look: wait as long as a connection may take, then give up.
             run.why_down = Some(String::new());
             run.mark_by = Some(now + limit.max(MARK_WAIT));
-            self.notice(&format!(
-                "[{name}] its shell has not shown a prompt yet{said}"
-            ));
+            self.notice_of(id, &format!("its shell has not shown a prompt yet{said}"));
         } else if batch {
             let why = format!("its shell shows no prompt that dust can drive{said}");
             self.hang_up(now, id);
@@ -211,11 +205,14 @@ impl App {
         } else {
             run.mark_by = None;
             shell.give_up_on_marks();
-            self.notice(&format!(
-                "[{name}] no prompt for {} s: its start-up files are slow, or its shell is not known. \
+            self.notice_of(
+                id,
+                &format!(
+                    "no prompt for {} s: its start-up files are slow, or its shell is not known. \
                  Lines now go to it as they are, and exit statuses are not known{said}",
-                MARK_WAIT.as_secs()
-            ));
+                    MARK_WAIT.as_secs()
+                ),
+            );
             self.next_command(now, id);
         }
     }

@@ -1,6 +1,7 @@
 //! `show`: nodes as a table, in full, or as JSON.
 
 use super::App;
+use crate::config::Provider;
 use crate::error::{Error, Result};
 use crate::model::{Node, NodeId, NodeState};
 use crate::session::shell::{Shell, State};
@@ -72,13 +73,19 @@ impl App {
                 };
                 let entry = self.inventory.entry(node.id);
                 let at = entry.and_then(|entry| entry.addr);
+                let provider = entry.map(|entry| entry.provider);
                 table.row([
                     node.index.to_string(),
                     node.name.clone(),
                     attr("instance_type"),
                     palette.paint(role, node.state.as_str()),
                     self.connection(node.id).to_owned(),
-                    at.map_or_else(|| attr("host"), |at| at.to_string()),
+                    match (at, provider) {
+                        (Some(at), _) => at.to_string(),
+                        // One that does not run is nowhere.
+                        (None, Some(Provider::Local)) => String::new(),
+                        (None, _) => attr("host"),
+                    },
                     attr("username"),
                 ]);
             }

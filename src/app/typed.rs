@@ -175,11 +175,11 @@ impl App {
         run.typed.clear();
         if strays > 0 {
             self.printer.end(&mut run.lines, &mut self.out);
-            let name = self.name(id);
             let ran = if sure { "ran" } else { "may have run" };
-            self.notice(&format!(
-                "[{name}] its command had ended: the shell {ran} {lines} as a command of its own"
-            ));
+            self.notice_of(
+                id,
+                &format!("its command had ended: the shell {ran} {lines} as a command of its own"),
+            );
         }
     }
 
@@ -201,8 +201,7 @@ impl App {
             run.typed.settle_by = None;
             run.typed.told = true;
         }
-        let name = self.name(id);
-        let what = format!("[{name}] its command has ended, but the shell may run {lines} instead");
+        let what = format!("its command has ended, but the shell may run {lines} instead");
         if batch {
             // Nobody can be sure what it would do to the next command.
             self.hang_up(now, id);
@@ -210,7 +209,7 @@ impl App {
                 "{what}; it is given up, the next use opens another"
             ));
         } else {
-            self.notice(&format!("{what}; Ctrl-C interrupts that"));
+            self.notice_of(id, &format!("{what}; Ctrl-C interrupts that"));
         }
     }
 

@@ -1,7 +1,7 @@
 //! `~/.ssh/config`, as far as dust needs it: who to log in as, where, with which keys, and how to
 //! get there. The format is OpenSSH's (ssh_config(5)); text comes in, nothing is read here.
 //!
-//! As in ssh, the first value that is found wins, `IdentityFile` and `CertificateFile` add up, and
+//! As in ssh, the first value that is found wins, `IdentityFile`s add up, and
 //! of `ProxyJump` and `ProxyCommand` the one that comes first counts. `Host` and `Match` with `all`,
 //! `host`, `originalhost`, `user`, `localuser` decide which lines apply; a `Match` with another
 //! criterion (such as `exec`) never applies, and a warning says so. Where ssh gives up on a bad
@@ -58,8 +58,6 @@ pub struct Host {
     /// Key files, in the order to try them, with tokens, variables and `~` expanded. An empty list
     /// (`IdentityFile none`) means no key file, not even ssh's usual ones.
     pub identity_files: Option<Vec<String>>,
-    /// Certificate files, likewise; empty if none is named.
-    pub certificate_files: Vec<String>,
     /// Whether only these keys are to be offered, whatever else an agent has.
     pub identities_only: Option<bool>,
     /// Which agent to ask.

@@ -329,7 +329,6 @@ impl Links {
             Ok(stream) => {
                 // Without this, small packets wait for each other: 40 ms at each turn.
                 drop(stream.set_nodelay(true));
-                sys::keep_alive(stream.as_raw_fd());
                 self.insert(id, attempt, Conn::Dialling(stream));
             },
             Err(error) => {
@@ -358,6 +357,9 @@ impl Links {
         };
         let (fd, child, registered) = match conn {
             Conn::Dialling(stream) => {
+                if let Some(patience) = app.patience(id) {
+                    sys::keep_alive(stream.as_raw_fd(), patience);
+                }
                 // SAFETY: `into_raw_fd` gives up the stream's ownership of this fd.
                 (
                     unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) },

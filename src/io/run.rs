@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// How long dust may take at its end to write what is left to a slow reader.
 const LAST_WORDS: Duration = Duration::from_secs(60);
+/// A burst of keys is painted once, but not later than after so many reads of it: laying out a line
+/// takes as long as the line is.
+const UNPAINTED_MAX: u32 = 64;
 /// A local command's output is taken in pieces of this size, in bytes.
 const PTY_READ: usize = 64 * 1024;
 
@@ -57,6 +60,8 @@ struct Loop {
     err: Output,
     /// Bytes for the terminal of a prompt.
     screen: Vec<u8>,
+    /// Turns since the last frame in which more keys were waiting.
+    unpainted: u32,
     local: Option<LocalCommand>,
     local_child: bool,
     known_hosts: Option<PathBuf>,
@@ -127,6 +132,7 @@ pub fn run(app: App, file: Option<PathBuf>, world: World) -> io::Result<u8> {
         out,
         err,
         screen: Vec::new(),
+        unpainted: 0,
         local: None,
         local_child: false,
         known_hosts: world.known_hosts,
@@ -392,7 +398,12 @@ impl Loop {
         if let Some(terminal) = &self.terminal {
             // One frame at a time: what a slow terminal has not taken is not painted over.
             if self.screen.is_empty() {
-                self.screen = self.app.paint();
+                if self.input_waits && self.unpainted < UNPAINTED_MAX {
+                    self.unpainted += 1;
+                } else {
+                    self.unpainted = 0;
+                    self.screen = self.app.paint();
+                }
             }
             return match write_some(terminal.output(), &mut self.screen) {
                 Err(_) => {

@@ -4,6 +4,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::time::Duration;
 
 mod ioctl {
     #![allow(missing_docs, reason = "the macro makes the function")]
@@ -90,8 +91,9 @@ pub fn take_stdin() -> std::io::Result<OwnedFd> {
     Ok(copy)
 }
 
-/// Lets the kernel notice a dead peer: after two minutes of silence, or of unanswered data.
-pub fn keep_alive(fd: RawFd) {
+/// Lets the kernel notice a dead peer: after two minutes of silence, or where it does not
+/// acknowledge data for as long as `patience`.
+pub fn keep_alive(fd: RawFd, patience: Duration) {
     use nix::sys::socket::{setsockopt, sockopt};
     // SAFETY: the caller holds the socket open for the length of this call.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
@@ -100,7 +102,8 @@ pub fn keep_alive(fd: RawFd) {
     let _ = setsockopt(&fd, sockopt::TcpKeepIdle, &60);
     let _ = setsockopt(&fd, sockopt::TcpKeepInterval, &15);
     let _ = setsockopt(&fd, sockopt::TcpKeepCount, &4);
-    let _ = setsockopt(&fd, sockopt::TcpUserTimeout, &120_000);
+    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    let _ = setsockopt(&fd, sockopt::TcpUserTimeout, &millis);
 }
 
 /// Lets Ctrl-Z stop what runs on a terminal of ours, whatever whoever started dust had in mind.

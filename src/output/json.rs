@@ -10,6 +10,9 @@
 //! | `timeout`, `interrupted` | `node`, `seconds` |
 //! | `lost` | `node`, `reason`, `seconds` |
 //! | `notice` | `node` if it is about one, `text` |
+//! | `error` | `text` |
+//!
+//! `notice` and `error` go where dust's own notices go: standard error.
 //!
 //! `line` has the text without its newline. `"newline":false` marks a piece of a line above
 //! [`MAX_LINE`](super::MAX_LINE), which the node's next `line` goes on with, and the end of output
@@ -104,6 +107,18 @@ pub fn end(out: &mut Vec<u8>, node: &str, outcome: &Outcome, took: Option<Durati
             signal,
             reason,
             seconds,
+        },
+    );
+}
+
+/// Appends an error of dust's own.
+pub fn error(out: &mut Vec<u8>, text: &str) {
+    object(
+        out,
+        &Notice {
+            node: None,
+            event: "error",
+            text,
         },
     );
 }
@@ -213,6 +228,10 @@ mod tests {
         assert_eq!(
             text(|o| notice(o, None, "a")),
             "{\"event\":\"notice\",\"text\":\"a\"}\n"
+        );
+        assert_eq!(
+            text(|o| error(o, "a")),
+            "{\"event\":\"error\",\"text\":\"a\"}\n"
         );
         let json = "{\"node\":\"w\",\"event\":\"notice\",\"text\":\"a\"}\n";
         assert_eq!(text(|o| notice(o, Some("w"), "a")), json);

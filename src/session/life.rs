@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 mod types;
 
 pub use types::{
-    Event, Fault, HostKeyPolicy, HostKeyVerdict, Identity, Method, Methods, Question, Route, Wish,
+    ALIVE, Event, Fault, HostKeyPolicy, HostKeyVerdict, Identity, Method, Methods, PATIENCE,
+    Question, Route, Wish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,11 @@ impl Life {
     /// How the node is reached.
     pub fn route(&self) -> &Route {
         &self.route
+    }
+
+    /// How it logs in now, or did.
+    pub fn method(&self) -> Option<&Method> {
+        self.current.as_ref()
     }
 
     /// The shell is open.

@@ -35,6 +35,9 @@ const START_UP_MAX: usize = 64 * 1024;
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 
+/// What bash says when `exit` ends a login shell. Nobody asked it to.
+const FAREWELL: &[u8] = b"logout\n";
+
 /// What busybox ash asks the terminal at its prompt while echo is on (the cursor's position).
 const ASH_QUERY: &[u8] = b"\x1b[6n";
 
@@ -100,6 +103,10 @@ pub struct Shell {
     held: Vec<u8>,
     /// What was printed before the first mark.
     start_up: Vec<u8>,
+    /// It is bash.
+    bash: bool,
+    /// The command that runs may end it, by `exit`.
+    may_exit: bool,
     /// Lines that were sent to the command that runs.
     inputs: usize,
     /// Those that the shell has read after its end; `None`: an interrupt made that unknown.
@@ -136,6 +143,8 @@ impl Shell {
             sent: 0,
             held: Vec::new(),
             start_up: Vec::new(),
+            bash: false,
+            may_exit: false,
             inputs: 0,
             strays: None,
             interrupted: false,
@@ -175,6 +184,8 @@ impl Shell {
                 };
                 let bytes = encode::command(&frame, text);
                 self.out.extend_from_slice(&bytes);
+                let exits = memchr::memmem::find(text, b"exit").is_some();
+                self.may_exit = self.bash && (exits || text.trim_ascii() == b"logout");
                 self.at_start = true;
                 self.inputs = 0;
                 self.state = State::Busy;
@@ -263,8 +274,11 @@ impl Shell {
 
     /// The channel has ended: what was held back is output after all.
     pub fn finish(&mut self, found: &mut dyn FnMut(Piece<'_>)) {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         self.at_start = false;
+        if self.may_exit && held == FAREWELL {
+            held.clear();
+        }
         self.output(&held, found);
         self.release_return(found);
     }
@@ -284,6 +298,15 @@ impl Shell {
                 {
                     self.output(text, found);
                     self.held.push(b'\n');
+                    return;
+                }
+                // bash's last words, if nothing but the end follows.
+                if self.may_exit
+                    && self.state == State::Busy
+                    && let Some(text) = data.strip_suffix(FAREWELL)
+                {
+                    self.output(text, found);
+                    self.held.extend_from_slice(FAREWELL);
                     return;
                 }
                 self.output(data, found);
@@ -327,6 +350,7 @@ impl Shell {
         match self.state {
             State::Starting | State::Unmarked if ours => {
                 self.state = State::Idle;
+                self.bash = prompt.bash;
                 self.start_up = Vec::new();
                 found(Piece::Ready);
             },

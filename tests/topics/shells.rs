@@ -256,6 +256,13 @@ fn shells_that_end(lab: Lab) {
             lab.shell,
             run.report()
         );
+        // bash says goodbye to those who asked for it; that is no output of the command.
+        assert!(
+            !run.lines_of("w").contains(&"logout".to_owned()),
+            "{:?}, {ends}\n{}",
+            lab.shell,
+            run.report()
+        );
         let expected = if code == -1 { run.code() } else { 7.max(code) };
         assert_eq!(
             run.code(),

@@ -2,6 +2,7 @@
 
 mod feeding;
 mod lab;
+mod saying;
 
 use super::{Effect, Event};
 use crate::session::life::{Event as LifeEvent, Fault};

@@ -9,6 +9,7 @@ pub(super) const IGNORED: &[&str] = &[
     "canonicalizehostname",
     "canonicalizepermittedcnames",
     "casignaturealgorithms",
+    "certificatefile",
     "ciphers",
     "dynamicforward",
     "forwardagent",

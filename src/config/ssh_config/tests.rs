@@ -285,7 +285,6 @@ fn typed_values() {
         ConnectTimeout 1m30
         ServerAliveInterval 2h
         ServerAliveCountMax 5
-        CertificateFile ~/c.pub
     ";
     let host = lookup(text, "h");
     assert_eq!(host.identities_only, Some(true));
@@ -302,7 +301,6 @@ fn typed_values() {
     assert_eq!(host.connect_timeout, Some(Duration::from_secs(90)));
     assert_eq!(host.server_alive_interval, Some(Duration::from_secs(7200)));
     assert_eq!(host.server_alive_count_max, Some(5));
-    assert_eq!(host.certificate_files, ["/home/me/c.pub"]);
     for (value, agent) in [
         ("none", Agent::None),
         ("SSH_AUTH_SOCK", Agent::Environment),

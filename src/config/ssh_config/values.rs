@@ -133,7 +133,6 @@ pub(super) enum Setting {
     User(String),
     Port(u16),
     IdentityFile(String),
-    CertificateFile(String),
     IdentitiesOnly(bool),
     IdentityAgent(String),
     ProxyJump(String),
@@ -169,7 +168,6 @@ impl Setting {
                 Self::Port(port.ok_or_else(|| format!("bad port {}", line.rest))?)
             },
             "identityfile" => Self::IdentityFile(line.arg()?),
-            "certificatefile" => Self::CertificateFile(line.arg()?),
             "identitiesonly" => Self::IdentitiesOnly(flag(line)?),
             "identityagent" => Self::IdentityAgent(line.arg()?),
             "proxyjump" => {
@@ -324,7 +322,6 @@ pub(super) struct Found<'s> {
     user: Option<&'s str>,
     port: Option<u16>,
     identity_files: Vec<&'s str>,
-    certificate_files: Vec<&'s str>,
     identities_only: Option<bool>,
     identity_agent: Option<&'s str>,
     /// The setting, [`Setting::ProxyJump`] or [`Setting::ProxyCommand`].
@@ -350,7 +347,6 @@ impl<'s> Found<'s> {
             Setting::User(name) => first(&mut self.user, name),
             Setting::Port(port) => first(&mut self.port, *port),
             Setting::IdentityFile(file) => self.identity_files.push(file),
-            Setting::CertificateFile(file) => self.certificate_files.push(file),
             Setting::IdentitiesOnly(yes) => first(&mut self.identities_only, *yes),
             Setting::IdentityAgent(agent) => first(&mut self.identity_agent, agent),
             // `ProxyJump none` keeps out later jumps, but no later command.
@@ -445,10 +441,6 @@ impl<'s> Found<'s> {
         let global_known_hosts = known_hosts("GlobalKnownHostsFile", self.global_known_hosts);
         let identity_files = (!self.identity_files.is_empty())
             .then(|| paths("IdentityFile", &mut self.identity_files.iter().copied()));
-        let certificate_files = paths(
-            "CertificateFile",
-            &mut self.certificate_files.iter().copied(),
-        );
         let identity_agent = self.identity_agent.and_then(|agent| match agent {
             _ if is_none(agent) => Some(Agent::None),
             "SSH_AUTH_SOCK" => Some(Agent::Environment),
@@ -482,7 +474,6 @@ impl<'s> Found<'s> {
             user: self.user.map(str::to_owned),
             port: self.port,
             identity_files,
-            certificate_files,
             identities_only: self.identities_only,
             identity_agent,
             proxy,

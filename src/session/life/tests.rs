@@ -17,6 +17,8 @@ fn route() -> Route {
         agent: None,
         agent_first: false,
         timeout: Duration::from_secs(30),
+        alive: Some(ALIVE),
+        patience: PATIENCE,
     }
 }
 

@@ -28,6 +28,11 @@ pub enum HostKeyVerdict {
     Revoked,
 }
 
+/// [`Route::alive`] where nobody says otherwise.
+pub const ALIVE: Duration = Duration::from_secs(60);
+/// [`Route::patience`] where nobody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// How to reach one node, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -53,6 +58,10 @@ pub struct Route {
     pub agent_first: bool,
     /// How long a connection may take until it is authenticated.
     pub timeout: Duration,
+    /// After so long a silence the connection is shown that somebody is there; `None`: never.
+    pub alive: Option<Duration>,
+    /// What was sent may stay unacknowledged for so long; then the connection counts as dead.
+    pub patience: Duration,
 }
 
 /// A private key file.

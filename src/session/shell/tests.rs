@@ -223,6 +223,42 @@ fn a_shell_that_runs_stray_input_can_be_interrupted() {
 }
 
 #[test]
+fn the_last_words_of_bash_are_no_output() {
+    let end = |shell: &mut Shell| {
+        let mut log = String::new();
+        shell.finish(&mut |piece| {
+            if let Piece::Output(bytes) = piece {
+                log.push_str(&String::from_utf8_lossy(bytes));
+            }
+        });
+        log
+    };
+    for (kind, command, said, shown) in [
+        ("b", "echo a; exit 3", "a\nlogout\n", "a\n"),
+        ("b", "printf a; exit", "alogout\n", "a"),
+        ("b", "echo logout; exit", "logout\nlogout\n", "logout\n"),
+        // The command's own words.
+        ("b", "echo logout; kill $$", "logout\n", "logout\n"),
+        ("b", "echo bye; kill $$", "bye\n", "bye\n"),
+        ("", "echo a; exit", "a\nlogout\n", "a\nlogout\n"),
+    ] {
+        let mut shell = shell();
+        feed(&mut shell, &format!("\u{1e}{N}:0::0:{kind}\u{1e}"));
+        shell.command(command.as_bytes(), Stdin::Terminal);
+        shell.sent(shell.unsent().len());
+        let log = feed(&mut shell, said) + &end(&mut shell);
+        assert_eq!(log, shown, "{command}");
+    }
+    // Where the shell goes on, it was output.
+    let mut shell = shell();
+    feed(&mut shell, &format!("\u{1e}{N}:0::0:b\u{1e}"));
+    shell.command(b"echo logout; (exit 3)", Stdin::Terminal);
+    shell.sent(shell.unsent().len());
+    assert_eq!(feed(&mut shell, "logout\n"), "");
+    assert_eq!(feed(&mut shell, &mark(3, 1)), "logout\n<3>");
+}
+
+#[test]
 fn the_bootstrap_passes_through_single_quotes() {
     let text = bootstrap(
         &Nonce::new([1; 12]),
