@@ -63,13 +63,23 @@ const INIT: &str = concat!(
     r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi;"#,
     // busybox ash takes a signal at its prompt for the end of its input, but for this option.
     r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
-    r#"stty -echo -onlcr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
+    r#"stty -echo -onlcr igncr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
 );
 
 /// The line that makes the shell evaluate [`INIT`]. Nothing may follow it before a mark came: zsh's
 /// line editor, which starts on, has the terminal turn newlines into returns while it reads, and
 /// what comes in that instant would be read as `^M` once the editor is off.
 const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n";
+
+/// In front of a command for bash. To what is written to a terminal without echo, sshd answers with
+/// a packet of the same length that means nothing (SSH_MSG_IGNORE), so that nobody sees from outside
+/// where passwords are typed: a third packet for each command. It does not where the first byte is a
+/// return, which our terminal ignores (IGNCR). Should a program have undone that, the shell finds an
+/// unknown command `^M:` or an empty line, and the command still runs. Input has no such prefix.
+const NO_FALSE_ECHO: &[u8] = b"\r:;";
+
+/// How the echo of a command may begin.
+const ECHOES: [&[u8]; 4] = [b" _dust_", b":; _dust_", b"\r\n:; _dust_", b"^M:; _dust_"];
 
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
@@ -90,7 +100,7 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         let _ = write!(script, "{name}=\"{plain}\";export {name};");
     }
     script.push_str(concat!(
-        r#"stty -echo -onlcr;case "${SHELL##*/}" in "#,
+        r#"stty -echo -onlcr igncr;case "${SHELL##*/}" in "#,
         r#"bash)exec "$SHELL" --noediting -l;;"#,
         r#"zsh|dash|ash|mksh|ksh|ksh93|sh)exec "$SHELL" -l;;esac;"#,
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
@@ -146,8 +156,10 @@ pub struct Shell {
     aborted: bool,
     /// The next output is at the start of a command, where an echo of it would be.
     at_start: bool,
-    /// Somebody turned echo on: turn it off before the next command.
+    /// Somebody changed the terminal: set it again before the next command.
     echoing: bool,
+    /// The shell is bash.
+    bash: bool,
     /// A mark's number, as text, for the command that runs.
     expected: String,
     /// The number of the last mark.
@@ -176,6 +188,7 @@ impl Shell {
             aborted: false,
             at_start: false,
             echoing: false,
+            bash: false,
             expected: "0".to_owned(),
             last: String::new(),
             repeats_due: 0,
@@ -202,7 +215,9 @@ impl Shell {
                 }
                 let mut prefix = String::new();
                 if std::mem::take(&mut self.echoing) {
-                    prefix.push_str("stty -echo -onlcr;");
+                    prefix.push_str("stty -echo -onlcr igncr;");
+                } else if self.bash {
+                    self.out.extend_from_slice(NO_FALSE_ECHO);
                 }
                 if self.status != 0 {
                     // In a list, lest `set -e` takes it for a failure.
@@ -385,6 +400,9 @@ impl Shell {
         let number = prompt.number.as_str();
         let repeated = !number.is_empty() && number == self.last;
         number.clone_into(&mut self.last);
+        if !number.is_empty() {
+            self.bash = prompt.bash;
+        }
         let ours = number == self.expected;
         match self.state {
             State::Starting | State::Unmarked if ours => {
@@ -408,6 +426,8 @@ impl Shell {
                 found(Piece::Ended(130));
             },
             State::Busy | State::Idle if repeated && self.repeats_due > 0 => self.repeats_due -= 1,
+            // The terminal made an empty line of `NO_FALSE_ECHO`.
+            State::Busy if repeated && prompt.bash && self.at_start => self.echoing = true,
             State::Busy
                 if repeated && prompt.bash && !self.interrupted && self.unsent().is_empty() =>
             {
@@ -490,20 +510,20 @@ impl Shell {
 
     /// Takes the echo of a command away, where a program had turned echo on.
     fn first_output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        const ECHO: &[u8] = b" _dust_";
         if let Some(rest) = text.strip_prefix(ASH_QUERY) {
             return self.output(rest, found);
         }
         if ASH_QUERY.starts_with(text) {
             return self.held.extend_from_slice(text);
         }
-        let shared = text.iter().zip(ECHO).take_while(|(a, b)| a == b).count();
-        if shared == ECHO.len() {
+        let echo = ECHOES.iter().find(|echo| text.starts_with(echo));
+        if let Some(echo) = echo {
             self.echoing = true;
-            match memchr::memchr(b'\n', text) {
+            match memchr::memchr(b'\n', text.get(echo.len()..).unwrap_or_default()) {
                 // Further lines of the same command may follow: still at the start.
                 Some(end) => {
-                    self.cooked = end > 0 && text.get(end - 1) == Some(&b'\r');
+                    let end = echo.len() + end;
+                    self.cooked = text.get(end - 1) == Some(&b'\r');
                     let rest = text.get(end + 1..).unwrap_or_default();
                     self.output(rest, found);
                 },
@@ -513,7 +533,7 @@ impl Shell {
                     self.output(text, found);
                 },
             }
-        } else if shared == text.len() {
+        } else if ECHOES.iter().any(|echo| echo.starts_with(text)) {
             self.held.extend_from_slice(text);
         } else {
             self.at_start = false;

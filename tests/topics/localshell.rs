@@ -93,7 +93,9 @@ fn a_full_screen_program_has_the_terminal() {
     pty.send("G");
     pty.wait_row("line 200");
     pty.resize(40, 90);
-    pty.send("gG");
+    pty.send("g");
+    pty.wait_row("line 39");
+    pty.send("G");
     pty.wait_row("line 165");
     pty.send("q");
     pty.wait_prompt();
