@@ -9,13 +9,22 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
+mod faults;
+mod forward;
+mod shell;
+
+pub use forward::{Forward, Opening};
+pub use shell::ShellRequest;
+
 use super::sys;
 use crate::model::Size;
-use crate::session::life::{Fault, Methods, Question};
+use crate::session::life::{Fault, Methods, Question, Refusal};
+use faults::{again, explain, fault};
 use libssh_rs::{
     AuthMethods, AuthStatus, Channel, Error as SshError, PublicKeyHashType, Session, SshKey,
     SshOption,
 };
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::os::fd::{IntoRawFd as _, OwnedFd, RawFd};
@@ -103,17 +112,6 @@ enum Op {
     Shell,
 }
 
-/// What the shell's channel asks for.
-#[derive(Debug, Clone)]
-pub struct ShellRequest {
-    /// The terminal type for the node.
-    pub term: String,
-    /// The size of its pty.
-    pub size: Size,
-    /// The command line for the login shell (RFC 4254 §6.5).
-    pub command: String,
-}
-
 /// One ssh connection and its shell channel.
 pub struct Link {
     // The channel goes before its session.
@@ -122,6 +120,10 @@ pub struct Link {
     fd: RawFd,
     op: Op,
     request: Option<ShellRequest>,
+    /// How many channels to elsewhere were asked for.
+    forwards: u32,
+    /// Why some were refused, by their number; each is taken by its channel.
+    refusals: HashMap<u32, Refusal>,
 }
 
 impl fmt::Debug for Link {
@@ -191,6 +193,8 @@ impl Link {
             fd: raw,
             op: Op::None,
             request: None,
+            forwards: 0,
+            refusals: HashMap::new(),
         })
     }
 
@@ -287,6 +291,8 @@ impl Link {
             fd,
             op: Op::None,
             request: None,
+            forwards: 0,
+            refusals: HashMap::new(),
         }
     }
 
@@ -394,104 +400,6 @@ impl Link {
             },
         }
     }
-
-    fn open_step(&mut self, news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
-        let Some(request) = &self.request else {
-            return Ok(Step::Wait);
-        };
-        if self.channel.is_none() {
-            let channel = self.session.new_channel();
-            self.channel = Some(channel.map_err(|error| Fault::Protocol(explain(&error)))?);
-        }
-        let Some(channel) = &self.channel else {
-            return Ok(Step::Wait);
-        };
-        let (result, next, what) = match self.op {
-            Op::OpenChannel => (channel.open_session(), Op::RequestPty, "a session channel"),
-            Op::RequestPty => {
-                let Size { cols, rows } = request.size;
-                let result = channel.request_pty(&request.term, cols.into(), rows.into());
-                (result, Op::RequestShell, "a pty")
-            },
-            _ => (
-                channel.request_exec(&request.command),
-                Op::Shell,
-                "its shell",
-            ),
-        };
-        match result {
-            Ok(()) => {
-                self.op = next;
-                if matches!(self.op, Op::Shell) {
-                    self.request = None;
-                    news(News::Opened);
-                }
-                Ok(Step::Done)
-            },
-            Err(SshError::RequestDenied(_)) => {
-                self.op = Op::None;
-                news(News::NotOpened(format!("{what} was denied")));
-                Ok(Step::Done)
-            },
-            // libssh reports a refused channel as a fatal error of a session that lives on.
-            Err(SshError::Fatal(why)) if self.session.is_connected() && !ended(&why) => {
-                self.op = Op::None;
-                news(News::NotOpened(format!("{what}: {why}")));
-                Ok(Step::Done)
-            },
-            Err(error) => again(&error),
-        }
-    }
-
-    fn read_step(
-        &mut self,
-        buffer: &mut [u8],
-        news: &mut dyn FnMut(News<'_>),
-    ) -> Result<Step, Fault> {
-        let Some(channel) = &self.channel else {
-            return Ok(Step::Wait);
-        };
-        // Standard error first: reading it may move output into the channel's buffer, where nobody
-        // would look for it before the next packet.
-        for is_stderr in [true, false] {
-            match channel.read_nonblocking(buffer, is_stderr) {
-                Ok(0) => {},
-                Ok(count) => {
-                    news(News::Data(buffer.get(..count).unwrap_or_default()));
-                    return Ok(Step::Data(count));
-                },
-                Err(SshError::TryAgain) => {},
-                Err(error) => return Err(fault(&error)),
-            }
-        }
-        // Once the output has ended, libssh handles packets only for one who asks for the exit
-        // status; with that, nothing more can come.
-        let status = if channel.is_eof() {
-            channel.get_exit_status()
-        } else {
-            None
-        };
-        if channel.is_closed() || status.is_some() {
-            let status = status.or_else(|| channel.get_exit_status()).or_else(|| {
-                let signal = channel.get_exit_signal()?.signal_name?;
-                Some(128 + i32::from(crate::model::signal_number(&signal)?))
-            });
-            self.op = Op::None;
-            self.channel = None;
-            news(News::Closed(status));
-            return Ok(if self.session.is_connected() {
-                Step::Done
-            } else {
-                Step::Closed
-            });
-        }
-        if !self.session.is_connected() {
-            return Err(Fault::Dropped(
-                "the connection was closed by the other side".to_owned(),
-            ));
-        }
-        Ok(Step::Wait)
-    }
 }
 
 enum Step {
@@ -534,51 +442,5 @@ pub fn login_by_agent(session: &Session, socket: &Path) -> Result<Option<Methods
             }))
         },
         Err(error) => Err(fault(&error)),
-    }
-}
-
-fn again(error: &SshError) -> Result<Step, Fault> {
-    match error {
-        SshError::TryAgain => Ok(Step::Wait),
-        error => Err(fault(error)),
-    }
-}
-
-fn ended(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    [
-        "disconnected",
-        "reset by peer",
-        "closed",
-        "broken pipe",
-        "remote host",
-        "socket error",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
-
-fn fault(error: &SshError) -> Fault {
-    let text = explain(error);
-    let lower = text.to_ascii_lowercase();
-    // The peer's own words of farewell are an answer; a closed socket is not.
-    if ended(&text) && !lower.contains("ssh_msg_disconnect") {
-        let closed = lower.contains("disconnected");
-        let what = if closed {
-            String::new()
-        } else {
-            format!(" ({text})")
-        };
-        Fault::Dropped(format!("the connection was closed{what}"))
-    } else {
-        Fault::Protocol(text)
-    }
-}
-
-fn explain(error: &SshError) -> String {
-    match error {
-        SshError::RequestDenied(text) | SshError::Fatal(text) => text.trim().to_owned(),
-        SshError::TryAgain => "try again".to_owned(),
-        other @ SshError::Sftp(_) => other.to_string(),
     }
 }

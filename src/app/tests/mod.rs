@@ -1,5 +1,6 @@
 //! The whole of dust but the world: lines and keys in, bytes and effects out.
 
+mod jumps;
 mod lab;
 
 use super::{Effect, Event};
