@@ -326,7 +326,7 @@ impl Flow {
     }
 
     /// One piece each way: how many bytes that was, and whether it goes on.
-    fn step(&mut self, link: &mut Link, buffer: &mut [u8]) -> Result<(usize, bool), Fault> {
+    fn step(&mut self, link: &Link, buffer: &mut [u8]) -> Result<(usize, bool), Fault> {
         let mut moved = 0;
         if self.down.is_empty() && !self.over {
             let count = self.forward.read(buffer)?;

@@ -1,6 +1,6 @@
 //! Nodes behind jump hosts.
 
-use super::lab::{Lab, batch_on, manual_on};
+use super::lab::{Lab, batch_on, configured, manual_on};
 use crate::app::{Effect, Event};
 use crate::model::NodeId;
 use crate::session::life::{Event as LifeEvent, Fault, HostKeyVerdict, Methods, Question, Refusal};
@@ -283,4 +283,46 @@ fn a_jump_hosts_question_bears_its_name_and_its_answer_goes_to_no_node() {
         "{:?}",
         lab.rows()
     );
+}
+
+#[test]
+fn ssh_config_says_what_the_file_does_not() {
+    // `Host *` means the jump host itself, too: it is reached as it is.
+    let all =
+        "Host far\n HostName 10.1.0.1\nHost gate\n HostName 10.1.0.2\nHost *\n ProxyJump gate\n";
+    let lab = configured("ways.cnf", &["@far,near true"], all);
+    assert_eq!(
+        lab.dialled,
+        [
+            "10.1.0.2",
+            "10.1.0.1 by gate",
+            // The node `far` is the jump host, and has its own way.
+            "10.1.0.1 by gate",
+            "near by far"
+        ]
+    );
+    // A chain passes over the way that its second host would go by itself.
+    let chain = "Host far\n ProxyJump a,b\nHost a\n HostName 10.2.0.1\nHost b\n ProxyCommand nc\n";
+    let lab = configured("ways.cnf", &["@far true"], chain);
+    assert_eq!(lab.dialled, ["10.2.0.1", "b by a", "far by b"]);
+}
+
+#[test]
+fn a_circle_of_jump_hosts_is_no_way() {
+    let circle =
+        "Host one\n ProxyJump two\nHost two\n ProxyJump three\nHost three\n ProxyJump one\n";
+    let mut lab = configured("ways.cnf", &["@circle true"], circle);
+    assert_eq!(lab.exit(), Some(2));
+    let err = lab.err();
+    assert!(err.contains("circle: one, two, three, one"), "{err}");
+}
+
+#[test]
+fn who_checks_strictly_does_so_on_the_way_too() {
+    use crate::session::life::HostKeyPolicy;
+    let lab = configured("ways.cnf", &["@strict true"], "");
+    for name in ["10.1.0.2", "10.1.0.3"] {
+        let route = lab.app.fleet.get(lab.jump(name)).unwrap().life.route();
+        assert_eq!(route.host_keys, HostKeyPolicy::Strict, "{name}");
+    }
 }

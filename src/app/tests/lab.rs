@@ -29,6 +29,24 @@ host=10.0.0.[3-4]
 jump=10.9.0.1,10.9.0.2
 ";
 
+/// Nodes on ways of their own, by ~/.ssh/config where this says nothing.
+const WAYS: &str = "\
+@cloud
+provider=ssh
+name=ways
+keyfile=/k
+@far
+@near
+jump=far
+@strict
+host=10.0.0.9
+jump=10.1.0.2,10.1.0.3
+host_keys=strict
+@circle
+host=10.0.0.8
+jump=one
+";
+
 struct Desk {
     files: BTreeMap<PathBuf, String>,
 }
@@ -133,6 +151,7 @@ fn desk(nodes: usize) -> Box<Desk> {
         ("/work/one.cnf", one),
         ("/work/bad.cnf", "@cloud\nprovder=ssh\n"),
         ("/work/jump.cnf", JUMP),
+        ("/work/ways.cnf", WAYS),
     ];
     let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
     Box::new(Desk {
@@ -380,4 +399,15 @@ pub(super) fn manual_on(file: &str, lines: &[&str]) -> Lab {
         .collect();
     let app = App::batch(setup(|_| {}), desk(2), BatchInput::Lines(lines));
     Lab::with(app, file, true)
+}
+
+/// Another one, with this text as ~/.ssh/config.
+pub(super) fn configured(file: &str, lines: &[&str], config: &str) -> Lab {
+    let lines = lines
+        .iter()
+        .map(|line| parse::scripted(line).unwrap())
+        .collect();
+    let change = |setup: &mut Setup| setup.ssh_config.add("config", config, &mut |_| Vec::new());
+    let app = App::batch(setup(change), desk(2), BatchInput::Lines(lines));
+    Lab::with(app, file, false)
 }
