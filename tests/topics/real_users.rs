@@ -249,6 +249,48 @@ fn a_password_is_asked_once_for_all_nodes() {
 }
 
 #[test]
+fn a_jump_host_asks_for_its_password_under_its_name() {
+    if !deps::root() {
+        return;
+    }
+    need!("sshd", "ssh-keygen", "useradd", "pgrep", "openssl");
+    let gate = Sshd::with(&[
+        ("PubkeyAuthentication", "no"),
+        ("PasswordAuthentication", "yes"),
+    ]);
+    let (sshd, env) = (Sshd::start(), Env::new());
+    let account = Account::new(&deps::path("bash"), "jp", Some("pass word 42"));
+    let at = gate.node("gate", Shell::Bash);
+    let jump = format!("{}@{}:{}", account.name, at.get("host"), at.get("port"));
+    let file = env.cluster_with(&sshd.nodes("n", 3), &[("jump", &jump)]);
+    // There is nobody to ask.
+    env.dust(&["-f", &file, "@*", "echo here"])
+        .run()
+        .expect_code(255)
+        .expect_notice(&[&format!(
+            "[n2] lost: the jump host {jump}: permission denied"
+        )]);
+    let mut pty = env.terminal_of(
+        Terminal {
+            rows: 30,
+            cols: 120,
+        },
+        &["-f", &file],
+    );
+    pty.wait_prompt();
+    pty.command("@* echo \"here $((40+2))\"");
+    let question = format!("[{jump}] {}@", account.name);
+    pty.wait_for("the question", |s| {
+        says(&s.contents(), &[&question, "password"])
+    });
+    pty.line("pass word 42");
+    for i in 0..3 {
+        pty.wait_row(&format!("[n{i}] here 42"));
+    }
+    assert_eq!(gate.log().matches("Accepted password").count(), 1);
+}
+
+#[test]
 fn keyboard_interactive_is_asked_once_for_all_nodes() {
     // Without PAM there is no other device for it; with it, the service `sshd` must be set up.
     if !std::path::Path::new("/etc/pam.d/sshd").exists() {
