@@ -112,7 +112,8 @@ enum Op {
     Shell,
 }
 
-/// One ssh connection and its shell channel.
+/// One ssh connection and its shell channel. On a jump host's connection the channel is one that is
+/// never opened ([`Link::pump`]).
 pub struct Link {
     // The channel goes before its session.
     channel: Option<Channel>,
