@@ -167,6 +167,8 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     pty.wait_words(&["stopped"]);
     pty.wait_for("bash's prompt", |s| row_with_cursor(s) == "inner>");
     pty.line("fg");
+    // bash names it on a line of its own, unless something is typed there.
+    pty.wait_row("sh -c 'echo rea\"\"dy; exec cat'");
     pty.line("who answers");
     pty.wait_for("cat's answer", |s| {
         rows(s).iter().filter(|row| *row == "who answers").count() == 2
