@@ -454,7 +454,7 @@ fn a_terminal_that_stops_reading_blocks_nobody() {
     let node = env.file(
         "flood.sh",
         format!(
-            "trap 'touch {}; echo the last line; exit 7' INT\n\
+            "trap 'touch {}; echo; echo the last line; exit 7' INT\n\
              while seq -f %099.0f 500; do echo >> {}; done\n",
             ended.display(),
             flood.display()
