@@ -99,3 +99,23 @@ fn own(found: &table::Completion, app: &App) -> Vec<Candidate> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::words;
+    use crate::edit::complete::quote;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What the editor writes is what the command line reads.
+        #[test]
+        fn a_quoted_word_is_read_as_one(text in "(?s:.){1,12}", how in 0_usize..3) {
+            let quoting = [Quoting::Backslash, Quoting::Single, Quoting::Double][how];
+            let line = format!("load {}", quote(&text, quoting, true));
+            let words = words::words_from(&line, 0);
+            let words: Vec<String> = words.iter().map(words::Word::text).collect();
+            prop_assert_eq!(words, ["load", &text]);
+        }
+    }
+}

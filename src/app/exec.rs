@@ -180,6 +180,8 @@ impl App {
         for id in &targets {
             self.drop_node(now, id, "reconnected by you");
         }
+        // A jump host that no other node uses is reconnected, too.
+        self.close_jumps(now);
         self.connect(now, targets.ids())
     }
 

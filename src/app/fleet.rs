@@ -1,17 +1,25 @@
 //! Every node's connection: which of them may be set up now, and what their lives wish for.
 
 use super::feed::Input;
+use super::jumps::Bastions;
 use super::typed::Typed;
-use super::{App, Effect, KeyState};
+use super::{App, Effect};
 use crate::model::{NodeId, Outcome};
 use crate::output::LineAssembler;
-use crate::session::life::{Event as LifeEvent, Life, Method, Wish};
+use crate::session::life::{Event as LifeEvent, Life, Method, Route, Wish};
 use crate::session::shell::{Piece, Shell, State};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 /// Logins under way at one address at a time: sshd's MaxStartups drops more than ten.
 const PER_ADDRESS: usize = 8;
+
+/// Where a login goes to: through which jump host, host, port.
+type Address = (Option<NodeId>, String, u16);
+
+fn address(route: &Route) -> Address {
+    (route.jump(), route.host.clone(), route.port)
+}
 
 /// One node's connection, shell and queue.
 #[derive(Debug)]
@@ -29,7 +37,7 @@ pub(super) struct Run {
     /// When the connection that is, or is being set up, began.
     pub(super) began: Option<Instant>,
     /// It should be connected, and waits for its turn.
-    wanted: bool,
+    pub(super) wanted: bool,
     /// When an unfinished line is shown.
     pub(super) quiet_at: Option<Instant>,
     pub(super) mark_by: Option<Instant>,
@@ -38,6 +46,9 @@ pub(super) struct Run {
     pub(super) connected: bool,
     /// Why it came down last.
     pub(super) why_down: Option<String>,
+    /// Its jump host is gone: the reason for the end that comes behind what has arrived, and whether
+    /// the person knows it.
+    pub(super) severed: Option<(String, bool)>,
     /// SHA-256 of the host key that it presented.
     pub(super) presented: Option<[u8; 32]>,
 }
@@ -73,6 +84,7 @@ impl Run {
             alive_at: None,
             connected: false,
             why_down: None,
+            severed: None,
             presented: None,
         }
     }
@@ -89,6 +101,13 @@ impl Run {
             .is_some_and(|shell| shell.state() != State::Starting)
     }
 
+    /// How many files it holds open: a node behind a jump host has both ends of a socket pair.
+    /// Jump hosts are few, and nodes wait for them: they do not count.
+    fn files(&self) -> usize {
+        let route = self.life.route();
+        usize::from(route.shell) + usize::from(route.shell && route.jump().is_some())
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.current.is_some() || !self.queue.is_empty() || self.is_settling()
     }
@@ -101,6 +120,8 @@ pub(super) struct Fleet {
     attempts: u64,
     /// Nodes that wait for their turn to connect, in order.
     waiting: VecDeque<NodeId>,
+    /// Which of the connections are those of jump hosts.
+    pub(super) bastions: Bastions,
 }
 
 impl Fleet {
@@ -118,6 +139,7 @@ impl Fleet {
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Run> {
         self.waiting.retain(|other| *other != id);
+        self.bastions.check();
         self.runs.remove(&id)
     }
 
@@ -179,46 +201,47 @@ impl App {
         }
         let mut under_way = 0;
         let mut open = 0;
-        let mut by_address: HashMap<(String, u16), usize> = HashMap::new();
+        let mut by_address: HashMap<Address, usize> = HashMap::new();
         for run in self.fleet.runs.values() {
             if !run.life.is_down() {
-                open += 1;
+                open += run.files();
             }
             if run.life.is_connecting() {
                 under_way += 1;
-                let route = run.life.route();
-                *by_address
-                    .entry((route.host.clone(), route.port))
-                    .or_default() += 1;
+                *by_address.entry(address(run.life.route())).or_default() += 1;
             }
         }
         let mut kept = VecDeque::new();
+        let mut short = false;
         let fanout = usize::from(self.settings.fanout);
         while let Some(id) = self.fleet.waiting.pop_front() {
-            if under_way >= fanout || open >= self.setup.connections_max {
+            let shell = self.fleet.get(id).is_some_and(|run| run.life.route().shell);
+            short = shell && open >= self.setup.connections_max;
+            if under_way >= fanout || short {
                 kept.push_back(id);
                 break;
+            }
+            if !self.way_is_open(id) {
+                kept.push_back(id);
+                continue;
             }
             let Some(run) = self.fleet.runs.get_mut(&id) else {
                 continue;
             };
-            let route = run.life.route();
-            let here = by_address
-                .entry((route.host.clone(), route.port))
-                .or_default();
+            let here = by_address.entry(address(run.life.route())).or_default();
             if *here >= PER_ADDRESS {
                 kept.push_back(id);
                 continue;
             }
             *here += 1;
             under_way += 1;
-            open += 1;
+            open += run.files();
             run.wanted = false;
             self.begin(now, id);
         }
         kept.append(&mut self.fleet.waiting);
         self.fleet.waiting = kept;
-        if open >= self.setup.connections_max && !self.fleet.waiting.is_empty() {
+        if short {
             self.make_room(now);
         }
     }
@@ -285,7 +308,10 @@ impl App {
             use crate::session::life::Fault;
             let (Fault::Refused(why) | Fault::Dropped(why) | Fault::Protocol(why)) = fault;
             let why = why.clone();
-            self.lost(now, id, &why);
+            match run.severed.take() {
+                Some((why, told)) => self.severed(now, id, &why, told),
+                None => self.lost(now, id, &why),
+            }
             return;
         }
         run.life.on(now, event, &mut wishes);
@@ -308,6 +334,16 @@ impl App {
                 },
                 Wish::Dial(address) => self.effects.push_back(Effect::Dial(id, attempt, address)),
                 Wish::Proxy(command) => self.effects.push_back(Effect::Proxy(id, attempt, command)),
+                Wish::Tunnel(jump) => {
+                    let (host, port) = (route.host.clone(), route.port);
+                    self.effects.push_back(Effect::Tunnel {
+                        node: id,
+                        attempt,
+                        jump,
+                        host,
+                        port,
+                    });
+                },
                 Wish::Handshake => {
                     let (user, alias) = (route.user.clone(), route.alias.clone());
                     let algorithms = self.known_hosts.algorithms_for(&alias, route.alias_port);
@@ -335,9 +371,12 @@ impl App {
                 Wish::Answer(answers) => self.effects.push_back(Effect::Answer(id, answers)),
                 Wish::Ask { questions, repeat } => self.ask(now, id, questions, repeat),
                 Wish::Open => self.open_shell(id),
+                Wish::Up if !route.shell => self.jump_up(now, id),
                 Wish::Up => self.shell_open(now, id),
                 Wish::Hangup => {
                     run.connected = false;
+                    self.fleet.bastions.check();
+                    self.withdraw_questions(id);
                     self.effects.push_back(Effect::Hangup(id));
                 },
                 Wish::Down(why) => self.went_down(now, id, &why),
@@ -345,49 +384,18 @@ impl App {
         }
     }
 
-    /// A key is read once for all nodes.
-    fn load_key(&mut self, now: Instant, id: NodeId, attempt: u64, path: std::path::PathBuf) {
-        let event = match self.keys.get_mut(&path) {
-            None => {
-                self.keys.insert(path.clone(), KeyState::Loading(vec![id]));
-                self.effects
-                    .push_back(Effect::LoadKey(id, attempt, path, None));
-                return;
-            },
-            Some(KeyState::Loading(waiting) | KeyState::Locked(waiting)) => {
-                waiting.push(id);
-                return;
-            },
-            Some(KeyState::Ready) => LifeEvent::Key(Ok(true)),
-            Some(KeyState::Missing) => LifeEvent::Key(Ok(false)),
-            Some(KeyState::Failed(why)) => LifeEvent::Key(Err(why.clone())),
-        };
-        self.link(now, id, attempt, event);
-    }
-
-    /// A key that was being read is ready, is not there, or is of no use.
-    pub fn key_loaded(
-        &mut self,
-        now: Instant,
-        path: &std::path::Path,
-        result: Result<bool, String>,
-    ) {
-        let state = match &result {
-            Ok(true) => KeyState::Ready,
-            Ok(false) => KeyState::Missing,
-            Err(why) => KeyState::Failed(why.clone()),
-        };
-        let before = self.keys.insert(path.to_owned(), state);
-        if let Some(KeyState::Loading(waiting) | KeyState::Locked(waiting)) = before {
-            for id in waiting {
-                self.link(now, id, 0, LifeEvent::Key(result.clone()));
-            }
-        }
-        self.advance(now);
-    }
-
-    /// The connection of a node that was up is gone.
+    /// A connection that was up is gone.
     pub(super) fn lost(&mut self, now: Instant, id: NodeId, why: &str) {
+        self.severed(now, id, why, false);
+    }
+
+    /// The same; the person may know it already.
+    fn severed(&mut self, now: Instant, id: NodeId, why: &str, told: bool) {
+        if self.fleet.bastions.get(id).is_some() {
+            self.hang_up(now, id);
+            self.jump_lost(now, id, why);
+            return;
+        }
         let Some(run) = self.fleet.runs.get_mut(&id) else {
             return;
         };
@@ -399,7 +407,9 @@ impl App {
             });
         }
         self.hang_up(now, id);
-        self.went_down(now, id, why);
+        if !self.end_commands(now, id, why) && !told {
+            self.connection_lost(id, why);
+        }
     }
 
     /// Closes a node's connection without a word.
@@ -413,14 +423,28 @@ impl App {
         run.mark_by = None;
         run.alive_at = None;
         run.wanted = false;
+        run.severed = None;
         self.fleet.waiting.retain(|other| *other != id);
         self.grant(now, id, wishes);
     }
 
-    /// A node cannot be reached, or is lost: its commands end, each with the reason.
+    /// It cannot be reached, or is lost.
     pub(super) fn went_down(&mut self, now: Instant, id: NodeId, why: &str) {
+        if self.fleet.bastions.get(id).is_some() {
+            self.jump_failed(now, id, why);
+        } else if !self.end_commands(now, id, why) {
+            self.connection_lost(id, why);
+        }
+    }
+
+    fn connection_lost(&mut self, id: NodeId, why: &str) {
+        self.notice_of(id, &format!("connection lost: {why}"));
+    }
+
+    /// The commands of a node that is down end, each with the reason. True if there were any.
+    fn end_commands(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
         let Some(run) = self.fleet.runs.get_mut(&id) else {
-            return;
+            return true;
         };
         run.shell = None;
         run.mark_by = None;
@@ -441,9 +465,7 @@ impl App {
             self.job_ended(now, queued.job, id, Outcome::Lost(why), None);
             told = true;
         }
-        if !told {
-            self.notice_of(id, &format!("connection lost: {why}"));
-        }
+        told
     }
 
     pub(super) fn fleet_tick(&mut self, now: Instant) {

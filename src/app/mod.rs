@@ -8,6 +8,8 @@ mod feed;
 mod fleet;
 mod inventory;
 mod jobs;
+mod jumps;
+mod keys;
 mod nodes;
 mod prompt;
 mod provide;
@@ -54,6 +56,8 @@ pub enum Event<'a> {
     Terminate(u8),
     /// News of a node's connection; the attempt tells late news from current ones.
     Link(NodeId, u64, life::Event),
+    /// The jump host of a node opened no channel to it; why, where that is known.
+    NotForwarded(NodeId, u64, Option<life::Refusal>),
     /// Bytes from a node's shell.
     Data(NodeId, &'a [u8]),
     /// A node's shell has ended, with the exit status that its sshd told.
@@ -120,6 +124,21 @@ pub enum Effect {
     Dial(NodeId, u64, SocketAddr),
     /// Start a proxy command, and connect through it.
     Proxy(NodeId, u64, String),
+    /// A jump host's login is done: it carries tunnels from now on.
+    Carry(NodeId),
+    /// Open a channel on a jump host's connection, and connect through it.
+    Tunnel {
+        /// The node.
+        node: NodeId,
+        /// Its attempt.
+        attempt: u64,
+        /// The jump host's connection.
+        jump: NodeId,
+        /// Where the jump host is to connect to.
+        host: String,
+        /// The TCP port there.
+        port: u16,
+    },
     /// Start the key exchange, as this user, under this known-hosts name.
     Handshake {
         /// The node.
@@ -359,6 +378,9 @@ impl App {
             Event::Interrupt => self.interrupt(now),
             Event::Terminate(signal) => self.effects.push_back(Effect::Exit(128 + (signal & 127))),
             Event::Link(id, attempt, event) => self.link(now, id, attempt, event),
+            Event::NotForwarded(id, attempt, refusal) => {
+                self.not_forwarded(now, id, attempt, refusal.as_ref());
+            },
             Event::Data(id, bytes) => self.data(now, id, bytes),
             Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
             Event::Feed(id, event) => self.feed_event(now, id, event),
@@ -449,6 +471,7 @@ impl App {
     fn advance(&mut self, now: Instant) {
         self.batch_advance(now);
         self.connect_some(now);
+        self.close_jumps(now);
     }
 
     /// Runs a line that was read.

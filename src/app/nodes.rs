@@ -62,6 +62,9 @@ impl App {
 
     /// A node's name; with its cluster where another cluster has a node of that name.
     pub(super) fn name(&self, id: NodeId) -> String {
+        if let Some(bastion) = self.fleet.bastions.get(id) {
+            return bastion.name.clone();
+        }
         let Some(node) = self.inventory.get(id) else {
             return format!("node {}", id.0);
         };
@@ -84,9 +87,9 @@ impl App {
             return Ok(());
         }
         let route = self.route(id)?;
-        let jitter = self.host.random();
-        let jitter = u32::from_le_bytes([jitter[0], jitter[1], jitter[2], jitter[3]]);
-        let life = Life::new(route, jitter);
+        let life = Life::new(route, self.jitter());
+        // It may go another way now.
+        self.fleet.bastions.check();
         match self.fleet.get_mut(id) {
             Some(run) => run.life = life,
             None => {
@@ -96,6 +99,11 @@ impl App {
             },
         }
         Ok(())
+    }
+
+    pub(super) fn jitter(&self) -> u32 {
+        let random = self.host.random();
+        u32::from_le_bytes([random[0], random[1], random[2], random[3]])
     }
 
     /// The variables that every shell has.

@@ -52,11 +52,7 @@ impl Questions {
 impl App {
     /// A server asks while a node logs in.
     pub(super) fn ask(&mut self, now: Instant, id: NodeId, questions: Vec<Question>, repeat: bool) {
-        let user = self
-            .fleet
-            .get(id)
-            .map(|run| run.life.route().user.clone())
-            .unwrap_or_default();
+        let user = self.asking_user(id);
         let key = |question: &Question| (user.clone(), same_for_all(&question.text));
         if repeat {
             for question in &questions {
@@ -95,6 +91,28 @@ impl App {
             answers: Vec::new(),
         });
         self.show_question();
+    }
+
+    /// Whose question it is: nodes that ask the same of the same user get the same answer. What a
+    /// jump host is told goes to no node.
+    fn asking_user(&self, id: NodeId) -> String {
+        let user = self.fleet.get(id).map(|run| run.life.route().user.clone());
+        let user = user.unwrap_or_default();
+        match self.fleet.bastions.get(id) {
+            Some(bastion) => format!("{user} at {}", bastion.name),
+            None => user,
+        }
+    }
+
+    /// The login that asked came to its end: nobody waits for the answer.
+    pub(super) fn withdraw_questions(&mut self, id: NodeId) {
+        let before = self.questions.pending.len();
+        self.questions
+            .pending
+            .retain(|pending| pending.asker != Asker::Login(id));
+        if self.questions.pending.len() != before {
+            self.show_question();
+        }
     }
 
     /// A private key is encrypted.
@@ -245,11 +263,7 @@ impl App {
             self.link(now, id, 0, LifeEvent::Answers(None));
             return;
         }
-        let user = self
-            .fleet
-            .get(id)
-            .map(|run| run.life.route().user.clone())
-            .unwrap_or_default();
+        let user = self.asking_user(id);
         for (question, answer) in questions.iter().zip(answers) {
             // The name of the node that asked first is no part of the question.
             let text = question.text.split_once("] ").map_or("", |(_, text)| text);

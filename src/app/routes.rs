@@ -1,11 +1,15 @@
 //! From what the cluster file, the provider and ~/.ssh/config say to how a node is reached.
 
 use super::App;
-use crate::config::ssh_config::{Agent, Host, Jump, Local, Proxy, Strictness, Tokens, expand};
-use crate::config::{HostKeys, Provider};
+use super::inventory::Entry;
+use super::jumps::Bastion;
+use crate::config::ssh_config::{
+    Agent, Host, Jump, Local, Proxy, Strictness, Tokens, expand, jumps,
+};
+use crate::config::{HostKeys, Provider, Settings};
 use crate::error::{Error, Result};
 use crate::model::NodeId;
-use crate::session::life::{ALIVE, HostKeyPolicy, HostKeyVerdict, Identity, PATIENCE, Route};
+use crate::session::life::{ALIVE, HostKeyPolicy, HostKeyVerdict, Identity, PATIENCE, Route, Way};
 use std::path::{Path, PathBuf};
 
 /// The keys that ssh tries where none is named, in the order of what servers like today.
@@ -13,41 +17,110 @@ const DEFAULT_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 const SSH_PORT: u16 = 22;
 /// ServerAliveCountMax where it is not given (ssh_config(5)).
 const ALIVE_COUNT: u32 = 3;
+/// More jump hosts than anybody has in a row.
+const HOPS_MAX: usize = 16;
+
+/// A host, and what a cluster file says of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    settings: &'a Settings,
+    /// As the person names it: what ssh_config goes by.
+    named: &'a str,
+    cluster: &'a str,
+    /// A key to try where nobody says which.
+    spare_key: Option<&'a Path>,
+}
+
+/// A jump host, as it is written.
+struct Hop {
+    name: String,
+    jump: Jump,
+    /// The node of this name.
+    node: Option<NodeId>,
+}
+
+impl Hop {
+    fn to(jump: Jump) -> Self {
+        let user = jump.user.as_ref().map(|user| format!("{user}@"));
+        let port = jump.port.map(|port| format!(":{port}"));
+        let name = [
+            user.unwrap_or_default(),
+            jump.host.clone(),
+            port.unwrap_or_default(),
+        ];
+        Self {
+            name: name.concat(),
+            jump,
+            node: None,
+        }
+    }
+}
 
 impl App {
     /// How a node is reached, as of now.
     pub(super) fn route(&mut self, id: NodeId) -> Result<Route> {
+        self.route_of_node(id, None, &mut Vec::new())
+    }
+
+    /// The same, where the way there may be known already; `trail` is what led here.
+    fn route_of_node(
+        &mut self,
+        id: NodeId,
+        way: Option<Way>,
+        trail: &mut Vec<String>,
+    ) -> Result<Route> {
         let entry = self.inventory.entry(id).cloned();
         let entry = entry.ok_or_else(|| Error::failed("the node is not loaded any more"))?;
         if entry.provider == Provider::Local {
-            let (host, port) = match entry.addr {
-                Some(addr) => (addr.ip().to_string(), addr.port()),
-                None => return Err(Error::usage("it is not running").hint("start it first")),
-            };
-            let key = entry.key.clone();
-            return Ok(Route {
-                alias: host.clone(),
-                alias_port: port,
-                host,
-                port,
-                user: entry.user.unwrap_or_else(|| self.host.user()),
-                proxy_command: None,
-                host_keys: HostKeyPolicy::Strict,
-                agent: None,
-                agent_first: false,
-                identities: key
-                    .map(|path| Identity { path, named: true })
-                    .into_iter()
-                    .collect(),
-                timeout: self.settings.timeout,
-                alive: Some(ALIVE),
-                patience: PATIENCE,
-            });
+            return self.route_of_local(&entry);
         }
-        let settings = &entry.def.settings;
-        let named = entry.def.host().to_owned();
-        let config = self.ssh_config_of(&named, settings.username.as_deref());
-        let host = config.host_name.clone().unwrap_or_else(|| named.clone());
+        let cluster = self.inventory.get(id).map(|node| node.cluster.clone());
+        let place = Place {
+            settings: &entry.def.settings,
+            named: entry.def.host(),
+            cluster: &cluster.unwrap_or_default(),
+            spare_key: None,
+        };
+        self.route_to(&place, way, trail)
+    }
+
+    fn route_of_local(&self, entry: &Entry) -> Result<Route> {
+        let (host, port) = match entry.addr {
+            Some(addr) => (addr.ip().to_string(), addr.port()),
+            None => return Err(Error::usage("it is not running").hint("start it first")),
+        };
+        let key = entry.key.clone();
+        Ok(Route {
+            alias: host.clone(),
+            alias_port: port,
+            host,
+            port,
+            user: entry.user.clone().unwrap_or_else(|| self.host.user()),
+            way: Way::Direct,
+            shell: true,
+            host_keys: HostKeyPolicy::Strict,
+            agent: None,
+            agent_first: false,
+            identities: key
+                .map(|path| Identity { path, named: true })
+                .into_iter()
+                .collect(),
+            timeout: self.settings.timeout,
+            alive: Some(ALIVE),
+            patience: PATIENCE,
+        })
+    }
+
+    /// How a host is reached, with what the cluster file and ~/.ssh/config say of it.
+    fn route_to(
+        &mut self,
+        place: &Place<'_>,
+        way: Option<Way>,
+        trail: &mut Vec<String>,
+    ) -> Result<Route> {
+        let (settings, named) = (place.settings, place.named);
+        let config = self.ssh_config_of(named, settings.username.as_deref());
+        let host = config.host_name.clone().unwrap_or_else(|| named.to_owned());
         check_host(&host)?;
         let port = settings.port.or(config.port).unwrap_or(SSH_PORT);
         let user = settings.username.clone().or_else(|| config.user.clone());
@@ -61,7 +134,11 @@ impl App {
                 let paths = files.iter().map(PathBuf::from);
                 paths.map(|path| Identity { path, named: false }).collect()
             },
-            (None, None) => self.default_identities(),
+            (None, None) => {
+                let spare = place.spare_key.into_iter().map(Path::to_owned);
+                let spare = spare.map(|path| Identity { path, named: false });
+                spare.chain(self.default_identities()).collect()
+            },
         };
         let agent = match &config.identity_agent {
             Some(Agent::None) => None,
@@ -100,14 +177,18 @@ impl App {
                 (Some(every), every.saturating_mul(count))
             },
         };
-        let proxy = self.proxy_command(&entry.def.settings, &config, &named, &host, port, &user)?;
+        let way = match way {
+            Some(way) => way,
+            None => self.way(place, &config, (&host, port, &user), trail)?,
+        };
         Ok(Route {
             alias,
             alias_port,
             host,
             port,
             user,
-            proxy_command: proxy,
+            way,
+            shell: true,
             host_keys,
             agent,
             agent_first: settings.keyfile.is_none() && config.identities_only != Some(true),
@@ -150,93 +231,117 @@ impl App {
         found
     }
 
-    /// The command to connect through: the file's own, or `ssh -W` by way of the jump hosts.
-    fn proxy_command(
-        &self,
-        settings: &crate::config::Settings,
+    /// What carries the connection: what the file says, else what ssh_config says.
+    fn way(
+        &mut self,
+        place: &Place<'_>,
         config: &Host,
-        named: &str,
-        host: &str,
-        port: u16,
-        user: &str,
-    ) -> Result<Option<String>> {
-        let off = |text: &Option<String>| text.as_deref() == Some("none");
-        if off(&settings.jump) || off(&settings.proxy_command) {
-            return Ok(None);
-        }
-        let command =
-            settings
-                .proxy_command
-                .clone()
-                .or_else(|| match (&settings.jump, &config.proxy) {
-                    (None, Some(Proxy::Command(command))) => Some(command.clone()),
-                    _ => None,
+        (host, port, user): (&str, u16, &str),
+        trail: &mut Vec<String>,
+    ) -> Result<Way> {
+        let settings = place.settings;
+        let command = match (&settings.proxy_command, &settings.jump, &config.proxy) {
+            (Some(command), _, _) | (None, None, Some(Proxy::Command(command))) => command,
+            (None, Some(jump), _) => {
+                let hops = jumps(jump).map_err(Error::usage)?;
+                let hops = jump.split(',').zip(hops);
+                let hops = hops.map(|(text, jump)| Hop {
+                    node: self.node_named(text.trim(), place.cluster),
+                    name: text.trim().to_owned(),
+                    jump,
                 });
-        if let Some(command) = command {
-            let name = self.host.user();
-            let home = self.host.home().unwrap_or_default();
-            let home = home.to_string_lossy();
-            let hostname = self.host.hostname();
-            let env = |name: &str| self.host.env(name);
-            let local = Local {
-                user: &name,
-                uid: self.host.uid(),
-                home: &home,
-                host: &hostname,
-                env: &env,
-            };
-            let tokens = Tokens {
-                host,
-                original: named,
-                key_alias: config.host_key_alias.as_deref(),
-                port,
-                user,
-                jump: "",
-                local: &local,
-            };
-            return expand(&command, &tokens).map(Some);
-        }
-        let hops = match (&settings.jump, &config.proxy) {
-            (Some(jump), _) => jump
-                .split(',')
-                .map(|hop| self.jump(hop.trim()))
-                .collect::<Result<Vec<_>>>()?,
-            (None, Some(Proxy::Jump(hops))) => hops.iter().map(|hop| (hop.clone(), None)).collect(),
-            _ => return Ok(None),
+                let hops: Vec<Hop> = hops.collect();
+                return self.through(place, &hops, trail);
+            },
+            (None, None, Some(Proxy::Jump(hops))) => {
+                // `Host *` with a ProxyJump means its jump host, too: nothing leads through itself.
+                let hops = hops.iter().take_while(|hop| hop.host != place.named);
+                let hops: Vec<Hop> = hops.map(|jump| Hop::to(jump.clone())).collect();
+                return self.through(place, &hops, trail);
+            },
+            (None, None, Some(Proxy::Direct) | None) => return Ok(Way::Direct),
         };
-        jump_command(&hops, host, port).map(Some)
+        let name = self.host.user();
+        let home = self.host.home().unwrap_or_default();
+        let home = home.to_string_lossy();
+        let hostname = self.host.hostname();
+        let env = |name: &str| self.host.env(name);
+        let local = Local {
+            user: &name,
+            uid: self.host.uid(),
+            home: &home,
+            host: &hostname,
+            env: &env,
+        };
+        let tokens = Tokens {
+            host,
+            original: place.named,
+            key_alias: config.host_key_alias.as_deref(),
+            port,
+            user,
+            jump: "",
+            local: &local,
+        };
+        expand(command, &tokens).map(Way::Command)
     }
 
-    /// A jump host: a node of the loaded clusters, or `[user@]host[:port]`.
-    fn jump(&self, text: &str) -> Result<(Jump, Option<PathBuf>)> {
-        if let Some(node) = self.inventory.nodes().iter().find(|node| node.name == text)
-            && let Some(entry) = self.inventory.entry(node.id)
-        {
-            let settings = &entry.def.settings;
-            let jump = Jump {
-                user: settings.username.clone(),
-                host: entry.def.host().to_owned(),
-                port: settings.port,
+    /// The way through these jump hosts. The first is reached as its own configuration says, each
+    /// other one through the one before.
+    fn through(&mut self, place: &Place<'_>, hops: &[Hop], trail: &mut Vec<String>) -> Result<Way> {
+        let mut way = None;
+        for hop in hops {
+            if trail.contains(&hop.name) || trail.len() >= HOPS_MAX {
+                let shown = trail.join(", ");
+                let text = format!("jump hosts lead in a circle: {shown}, {}", hop.name);
+                return Err(Error::usage(text));
+            }
+            trail.push(hop.name.clone());
+            let mut pinned = None;
+            let mut route = if let Some(id) = hop.node {
+                pinned = self
+                    .inventory
+                    .entry(id)
+                    .and_then(|entry| entry.host_key.clone());
+                let route = self.route_of_node(id, way.take(), trail);
+                route.map_err(|error| {
+                    let text = format!("the jump host {}: {error}", hop.name);
+                    Error::new(error.kind(), text)
+                })?
+            } else {
+                // Who checks strictly does so on the whole way. `off` is for the hosts of the file.
+                let strict = place.settings.host_keys;
+                let settings = Settings {
+                    username: hop.jump.user.clone(),
+                    port: hop.jump.port,
+                    host_keys: strict.filter(|policy| *policy == HostKeys::Strict),
+                    ..Settings::default()
+                };
+                let hop = Place {
+                    settings: &settings,
+                    named: &hop.jump.host,
+                    cluster: place.cluster,
+                    // Often one key opens all; it costs nothing to show it.
+                    spare_key: place.settings.keyfile.as_deref().or(place.spare_key),
+                };
+                self.route_to(&hop, way.take(), trail)?
             };
-            return Ok((jump, settings.keyfile.clone()));
+            trail.pop();
+            route.shell = false;
+            let name = hop.name.clone();
+            way = Some(Way::Jump(self.bastion(route, Bastion { name, pinned })));
         }
-        let (user, rest) = match text.rsplit_once('@') {
-            Some((user, rest)) => (Some(user.to_owned()), rest),
-            None => (None, text),
-        };
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                let port = port.parse();
-                let port = port.map_err(|_| Error::usage(format!("jump={text}: bad port")))?;
-                (host, Some(port))
-            },
-            _ => (rest, None),
-        };
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        Ok((Jump { user, host, port }, None))
+        Ok(way.unwrap_or(Way::Direct))
+    }
+
+    /// A node of this name, of this cluster first.
+    fn node_named(&self, name: &str, cluster: &str) -> Option<NodeId> {
+        let mut named = self
+            .inventory
+            .nodes()
+            .iter()
+            .filter(|node| node.name == name);
+        let here = named.clone().find(|node| node.cluster == cluster);
+        here.or_else(|| named.next()).map(|node| node.id)
     }
 
     fn default_identities(&self) -> Vec<Identity> {
@@ -260,11 +365,10 @@ impl App {
     /// What is known of the key that a node presented.
     pub fn host_key_verdict(&mut self, id: NodeId, hash: &[u8; 32]) -> HostKeyVerdict {
         // A provider that made the node knows its key.
-        if let Some(pinned) = self
-            .inventory
-            .entry(id)
-            .and_then(|entry| entry.host_key.as_ref())
-        {
+        let made = self.inventory.entry(id);
+        let made = made.and_then(|entry| entry.host_key.as_ref());
+        let bastion = self.fleet.bastions.get(id);
+        if let Some(pinned) = made.or_else(|| bastion?.pinned.as_ref()) {
             return if *pinned == crate::session::known_hosts::fingerprint(hash) {
                 HostKeyVerdict::Known
             } else {
@@ -289,47 +393,4 @@ fn check_host(host: &str) -> Result<()> {
         return Err(Error::usage(format!("{shown} is no host name")));
     }
     Ok(())
-}
-
-/// `ssh -W` through one or more hops.
-fn jump_command(hops: &[(Jump, Option<PathBuf>)], host: &str, port: u16) -> Result<String> {
-    let Some(((last, key), before)) = hops.split_last() else {
-        return Err(Error::usage("jump= names no host"));
-    };
-    let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let mut words = vec!["ssh".to_owned(), "-oBatchMode=yes".to_owned()];
-    if !before.is_empty() {
-        let way: Vec<String> = before
-            .iter()
-            .map(|(hop, _)| {
-                let user = hop
-                    .user
-                    .as_ref()
-                    .map(|user| format!("{user}@"))
-                    .unwrap_or_default();
-                let port = hop.port.map(|port| format!(":{port}")).unwrap_or_default();
-                format!("{user}{}{port}", hop.host)
-            })
-            .collect();
-        words.extend(["-J".to_owned(), quote(&way.join(","))]);
-    }
-    if let Some(key) = key {
-        words.extend(["-i".to_owned(), quote(&key.to_string_lossy())]);
-    }
-    if let Some(user) = &last.user {
-        words.extend(["-l".to_owned(), quote(user)]);
-    }
-    if let Some(port) = last.port {
-        words.extend(["-p".to_owned(), port.to_string()]);
-    }
-    for (hop, _) in hops {
-        check_host(&hop.host)?;
-    }
-    words.extend([
-        "-W".to_owned(),
-        quote(&format!("[{host}]:{port}")),
-        "--".to_owned(),
-        quote(&last.host),
-    ]);
-    Ok(words.join(" "))
 }

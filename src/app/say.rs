@@ -73,6 +73,11 @@ impl App {
             Wish::Resolve => format!("looking up {}", run.life.route().host),
             Wish::Dial(address) => format!("connecting to {address} as {user}"),
             Wish::Proxy(command) => format!("connecting as {user} through: {command}"),
+            Wish::Tunnel(jump) => {
+                let (host, port) = (&run.life.route().host, run.life.route().port);
+                let jump = self.name(*jump);
+                format!("connecting to {host}:{port} as {user} through {jump}")
+            },
             _ => return,
         };
         self.notice_of(id, &text);

@@ -14,7 +14,7 @@ use super::table::{self, Kind, Spec};
 use super::topics;
 use super::words::{Char, Word, is_blank, word_at, words_from};
 use crate::model::Node;
-use crate::model::ranges::natural_cmp;
+use crate::model::attributes::{self, RESULTS, attributes, tag_names};
 
 /// What is being typed at the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,8 +368,14 @@ fn terms(prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
         more: true,
     };
     if prefix.starts_with('%') {
-        let results = words_of(["%failed", "%last", "%ok", "%pending"]);
-        return results.into_iter().chain([attribute("%rc")]).collect();
+        let result = |word: &str| match word.split_once('=') {
+            Some((word, _)) => attribute(&format!("%{word}")),
+            None => Candidate {
+                text: format!("%{word}"),
+                more: false,
+            },
+        };
+        return RESULTS.into_iter().map(result).collect();
     }
     let names = nodes.iter().map(|node| spelling.of(&node.name));
     let clusters = nodes.iter().map(|node| spelling.of(&node.cluster));
@@ -377,43 +383,25 @@ fn terms(prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
     if prefix.is_empty() {
         return all;
     }
-    let mut attrs: BTreeSet<String> = ["cluster", "index", "name", "state", "tags"]
-        .map(str::to_owned)
-        .into();
-    attrs.extend(nodes.iter().flat_map(|node| node.attrs.keys().cloned()));
-    if prefix.starts_with("tag.") {
-        let tags = nodes.iter().flat_map(|node| node.tags.keys());
-        attrs.extend(tags.map(|tag| format!("tag.{}", spelling.of(tag))));
-    }
+    let tags = prefix.starts_with("tag.").then(|| tag_names(nodes));
+    let tags = tags.into_iter().flatten();
+    let tags = tags.map(|name| attribute(&format!("tag.{}", spelling.of(name))));
     all.into_iter()
-        .chain(attrs.iter().map(|attr| attribute(attr)))
+        .chain(attributes(nodes).into_iter().map(attribute))
+        .chain(tags)
         .collect()
 }
 
 /// What an attribute may be; for `tags` the tags' names first, then with their values.
 fn values(attr: &str, prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
-    let mut values: Vec<String> = match attr.strip_prefix("tag.") {
-        _ if attr == "tags" && !prefix.contains(':') => {
-            let names: BTreeSet<&String> = nodes.iter().flat_map(|node| node.tags.keys()).collect();
-            let tag = |name: &String| Candidate {
-                text: spelling.of(name) + ":",
-                more: true,
-            };
-            return names.into_iter().map(tag).collect();
-        },
-        _ if attr == "tags" => {
-            let tags = nodes.iter().flat_map(|node| &node.tags);
-            tags.map(|(name, value)| format!("{name}:{value}"))
-                .collect()
-        },
-        Some(tag) => nodes
-            .iter()
-            .filter_map(|node| node.tags.get(tag))
-            .cloned()
-            .collect(),
-        None => nodes.iter().filter_map(|node| node.attr(attr)).collect(),
-    };
-    values.sort_by(|a, b| natural_cmp(a, b));
+    if attr == "tags" && !prefix.contains(':') {
+        let tag = |name: &str| Candidate {
+            text: spelling.of(name) + ":",
+            more: true,
+        };
+        return tag_names(nodes).into_iter().map(tag).collect();
+    }
+    let values = attributes::values(nodes, attr);
     words_of(values.iter().map(|value| spelling.of(value)))
 }
 

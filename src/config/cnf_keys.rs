@@ -256,7 +256,7 @@ pub static KEYS: &[Key] = &[
         "jump",
         Group::Route,
         Kind::Jump,
-        "the bastion: a node, or [user@]host[:port]; or none",
+        "the bastions on the way, joined by commas: a node, or [user@]host[:port]; or none",
     )
     .also(&["bastion", "gateway", "proxy_jump"]),
     key(

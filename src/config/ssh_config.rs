@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use pattern::{matches_list, matches_pattern};
 pub use tokens::{Local, Tokens, expand};
-pub use values::{Agent, Jump, Proxy, Strictness};
+pub use values::{Agent, Jump, Proxy, Strictness, jumps};
 
 use crate::error::{Error, Place};
 use values::{Line, Setting, Use};

@@ -64,53 +64,6 @@ pub struct Completion {
     pub candidates: Vec<Candidate>,
 }
 
-/// The word that is being typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// Where it starts, in bytes, with its opening quote.
-    pub start: usize,
-    /// Its text so far, unquoted.
-    pub text: String,
-    /// How it is quoted: by the quote that it starts with, else by backslashes.
-    pub quoting: Quoting,
-}
-
-/// The word at the end of `before`, which is the line up to the cursor. Words are cut as a shell
-/// cuts them; after a blank it is an empty one.
-pub fn word_at(before: &str) -> Word {
-    let mut start = before.len();
-    let (mut quote, mut escaped, mut inside) = (None, false, false);
-    for (at, c) in before.char_indices() {
-        if quote.is_none() && !escaped && c.is_whitespace() {
-            inside = false;
-            continue;
-        }
-        if !inside {
-            inside = true;
-            start = at;
-        }
-        match (escaped, quote, c) {
-            (true, ..) => escaped = false,
-            (_, None | Some('"'), '\\') => escaped = true,
-            (_, None, '\'' | '"') => quote = Some(c),
-            (_, Some(open), _) if open == c => quote = None,
-            _ => {},
-        }
-    }
-    let start = if inside { start } else { before.len() };
-    let written = before.get(start..).unwrap_or_default();
-    let quoting = match (quote, written.chars().next()) {
-        (Some(_), Some('\'')) => Quoting::Single,
-        (Some(_), Some('"')) => Quoting::Double,
-        _ => Quoting::Backslash,
-    };
-    Word {
-        start,
-        text: unquote(written, quoting).into_owned(),
-        quoting,
-    }
-}
-
 /// What a written word means: without its backslashes and quotes.
 pub fn unquote(written: &str, quoting: Quoting) -> Cow<'_, str> {
     if quoting == Quoting::Raw || !written.contains(['\\', '\'', '"']) {
@@ -191,32 +144,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_word_before_the_cursor() {
-        for (line, start, text, quoting) in [
-            ("", 0, "", Quoting::Backslash),
-            ("put ", 4, "", Quoting::Backslash),
-            ("put my\\ fi", 4, "my fi", Quoting::Backslash),
-            ("put \"my fi", 4, "my fi", Quoting::Double),
-            ("put 'my fi", 4, "my fi", Quoting::Single),
-            ("put 'my f'i", 4, "my fi", Quoting::Backslash),
-            ("put a\"b c", 4, "ab c", Quoting::Backslash),
-            ("put \"a\\\"b\\c", 4, "a\"b\\c", Quoting::Double),
-            ("x\\", 0, "x", Quoting::Backslash),
-            ("a\u{3000}é", 4, "é", Quoting::Backslash),
-        ] {
-            assert_eq!(
-                word_at(line),
-                Word {
-                    start,
-                    text: text.to_owned(),
-                    quoting
-                },
-                "{line:?}"
-            );
-        }
-    }
-
-    #[test]
     fn quoting() {
         for (text, quoting, written) in [
             ("a b", Quoting::Raw, "a b"),
@@ -247,13 +174,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quoted_word_is_one_word_and_means_the_text(text in "(?s:.){1,12}", how in 0_usize..3) {
+        fn a_quoted_word_means_the_text(text in "(?s:.){1,12}", how in 0_usize..3) {
             let quoting = [Quoting::Backslash, Quoting::Single, Quoting::Double][how];
             let written = quote(&text, quoting, true);
             prop_assert_eq!(unquote(&written, quoting), text.as_str());
-            let line = format!("put {written}");
-            let word = word_at(&line);
-            prop_assert_eq!((word.start, word.text), (4, text));
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The sockets and ssh sessions of all nodes, and the order in which they are served.
 
+mod dial;
+
+use super::jump::Jumps;
 use super::reactor::Source;
 use super::ssh::{Key, Link, Login, News, ShellRequest, Sweep};
 use super::{proxy, sys};
@@ -7,13 +10,13 @@ use crate::app::{App, Effect, Event, FeedEvent};
 use crate::model::NodeId;
 use crate::session::known_hosts::fingerprint;
 use crate::session::life::{Event as LifeEvent, Fault, Method};
+use dial::{dial_fault, watch};
 use libssh_rs::Session;
+use mio::Poll;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
-use mio::{Interest, Poll};
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -25,17 +28,21 @@ const BUDGET: usize = 64 * 1024;
 enum Conn {
     /// TCP is not up yet.
     Dialling(TcpStream),
+    /// A jump host has not opened the channel yet.
+    Tunnelling,
     /// A byte stream without ssh yet.
-    Stream(OwnedFd, Option<proxy::Child>),
+    Stream(OwnedFd),
     /// ssh.
-    Ssh(Link, Option<proxy::Child>),
+    Ssh(Link),
     /// An agent's worker has the session.
-    Lent(Option<proxy::Child>),
+    Lent,
 }
 
 #[derive(Debug)]
 struct Entry {
     conn: Conn,
+    /// The proxy command that carries it.
+    child: Option<proxy::Child>,
     attempt: u64,
     ready: bool,
     /// Data has begun to flow: it waits while our own output is backed up.
@@ -46,6 +53,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     entries: HashMap<NodeId, Entry>,
+    jumps: Jumps,
     ready: VecDeque<NodeId>,
     keys: HashMap<PathBuf, Rc<Key>>,
     buffer: Vec<u8>,
@@ -115,15 +123,26 @@ impl Links {
                 }
                 return;
             },
-            Conn::Stream(..) | Conn::Lent(_) => return,
-            Conn::Ssh(link, _) => link,
+            Conn::Tunnelling | Conn::Stream(_) | Conn::Lent => return,
+            Conn::Ssh(link) => link,
         };
         let mut buffer = std::mem::take(&mut self.buffer);
+        if self.jumps.carries(id) {
+            let mut told = Vec::new();
+            let turn = self.jumps.turn(id, link, &mut buffer, &mut told);
+            self.buffer = buffer;
+            self.jump_turned(now, app, id, turn, told);
+            return;
+        }
+        let child = &mut entry.child;
         let mut opened = false;
         let sweep = link.sweep(BUDGET, &mut buffer, &mut |news| match news {
             News::Data(bytes) => app.handle(now, Event::Data(id, bytes)),
             News::Closed(status) => app.handle(now, Event::ShellClosed(id, status)),
             News::Handshaken(hash) => {
+                if let Some(child) = child {
+                    child.forget();
+                }
                 let text = fingerprint(&hash);
                 let verdict = app.host_key_verdict(id, &hash);
                 let event = LifeEvent::Handshaken(text, verdict);
@@ -152,6 +171,8 @@ impl Links {
             },
             News::FeedRefused(why) => app.handle(now, Event::Feed(id, FeedEvent::Refused(why))),
             News::Fault(fault) => {
+                let said = child.as_mut().and_then(proxy::Child::last_line);
+                let fault = dial::with_words_of_proxy(fault, said);
                 app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)));
             },
         });
@@ -162,9 +183,7 @@ impl Links {
         match sweep {
             Sweep::More => self.mark_ready(id),
             Sweep::Drained => self.flush(app, id),
-            Sweep::Over => {
-                self.entries.remove(&id);
-            },
+            Sweep::Over => self.close(id),
         }
     }
 
@@ -173,7 +192,7 @@ impl Links {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Conn::Ssh(link, _) = &mut entry.conn else {
+        let Conn::Ssh(link) = &mut entry.conn else {
             return;
         };
         let mut any = false;
@@ -209,19 +228,16 @@ impl Links {
         match effect {
             Effect::Dial(id, attempt, address) => self.dial(poll, app, now, id, attempt, address),
             Effect::Proxy(id, attempt, command) => {
-                self.entries.remove(&id);
-                match proxy::start(&command) {
-                    Ok((fd, child)) => {
-                        self.insert(id, attempt, Conn::Stream(fd, Some(child)));
-                        app.handle(now, Event::Link(id, attempt, LifeEvent::Connected));
-                    },
-                    Err(error) => {
-                        let why = format!("cannot run the proxy command: {error}");
-                        let event = LifeEvent::Fault(Fault::Refused(why));
-                        app.handle(now, Event::Link(id, attempt, event));
-                    },
-                }
+                self.proxy(poll, app, now, id, attempt, &command);
             },
+            Effect::Carry(id) => self.carry(poll, app, now, id),
+            Effect::Tunnel {
+                node,
+                attempt,
+                jump,
+                host,
+                port,
+            } => self.tunnel(app, now, (node, attempt), jump, host, port),
             Effect::Handshake {
                 node,
                 user,
@@ -279,9 +295,7 @@ impl Links {
                     self.mark_ready(id);
                 }
             },
-            Effect::Hangup(id) => {
-                self.entries.remove(&id);
-            },
+            Effect::Hangup(id) => self.close(id),
             // The loop itself does all others.
             _ => {},
         }
@@ -289,101 +303,29 @@ impl Links {
 
     fn link(&mut self, id: NodeId) -> Option<&mut Link> {
         match &mut self.entries.get_mut(&id)?.conn {
-            Conn::Ssh(link, _) => Some(link),
+            Conn::Ssh(link) => Some(link),
             _ => None,
         }
     }
 
-    fn insert(&mut self, id: NodeId, attempt: u64, conn: Conn) {
+    fn insert(&mut self, id: NodeId, attempt: u64, conn: Conn) -> &mut Entry {
         self.ready.retain(|other| *other != id);
-        self.entries.insert(
-            id,
-            Entry {
-                conn,
-                attempt,
-                ready: false,
-                flows: false,
-            },
-        );
+        let entry = Entry {
+            conn,
+            child: None,
+            attempt,
+            ready: false,
+            flows: false,
+        };
+        self.entries.entry(id).insert_entry(entry).into_mut()
     }
 
-    fn dial(
-        &mut self,
-        poll: &Poll,
-        app: &mut App,
-        now: Instant,
-        id: NodeId,
-        attempt: u64,
-        address: SocketAddr,
-    ) {
+    /// Closes a connection, whatever its state, and all that it carries.
+    fn close(&mut self, id: NodeId) {
         self.entries.remove(&id);
-        let dialled = TcpStream::connect(address).and_then(|mut stream| {
-            poll.registry().register(
-                &mut stream,
-                Source::Node(id).into(),
-                Interest::READABLE | Interest::WRITABLE,
-            )?;
-            Ok(stream)
-        });
-        match dialled {
-            Ok(stream) => {
-                // Without this, small packets wait for each other: 40 ms at each turn.
-                drop(stream.set_nodelay(true));
-                self.insert(id, attempt, Conn::Dialling(stream));
-            },
-            Err(error) => {
-                let event = LifeEvent::Fault(dial_fault(&error));
-                app.handle(now, Event::Link(id, attempt, event));
-            },
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one for each part of a handshake"
-    )]
-    fn handshake(
-        &mut self,
-        poll: &Poll,
-        app: &mut App,
-        now: Instant,
-        id: NodeId,
-        user: &str,
-        alias: &str,
-        algorithms: &[String],
-    ) {
-        let Some(Entry { conn, attempt, .. }) = self.entries.remove(&id) else {
-            return;
-        };
-        let (fd, child, registered) = match conn {
-            Conn::Dialling(stream) => {
-                if let Some(patience) = app.patience(id) {
-                    sys::keep_alive(stream.as_raw_fd(), patience);
-                }
-                // SAFETY: `into_raw_fd` gives up the stream's ownership of this fd.
-                (
-                    unsafe { OwnedFd::from_raw_fd(stream.into_raw_fd()) },
-                    None,
-                    true,
-                )
-            },
-            Conn::Stream(fd, child) => (fd, child, false),
-            Conn::Ssh(..) | Conn::Lent(_) => return,
-        };
-        let raw = fd.as_raw_fd();
-        match Link::new(fd, user, alias, algorithms) {
-            Ok(mut link) => {
-                if !registered {
-                    drop(watch(poll, raw, id));
-                }
-                link.handshake();
-                self.insert(id, attempt, Conn::Ssh(link, child));
-                self.mark_ready(id);
-            },
-            Err(why) => {
-                let event = LifeEvent::Fault(Fault::Protocol(why));
-                app.handle(now, Event::Link(id, attempt, event));
-            },
+        self.jumps.end(id);
+        if let Some(jump) = self.jumps.leave(id) {
+            self.mark_ready(jump);
         }
     }
 
@@ -424,13 +366,13 @@ impl Links {
         id: NodeId,
         attempt: u64,
     ) -> Option<(Session, RawFd)> {
-        let Entry { conn, .. } = self.entries.remove(&id)?;
-        let Conn::Ssh(link, child) = conn else {
+        let Entry { conn, child, .. } = self.entries.remove(&id)?;
+        let Conn::Ssh(link) = conn else {
             return None;
         };
         let fd = link.fd();
         drop(poll.registry().deregister(&mut SourceFd(&fd)));
-        self.insert(id, attempt, Conn::Lent(child));
+        self.insert(id, attempt, Conn::Lent).child = child;
         Some((link.into_session(), fd))
     }
 
@@ -449,36 +391,16 @@ impl Links {
         if entry.attempt != attempt {
             return;
         }
-        if let Conn::Lent(child) = &mut entry.conn {
-            let child = child.take();
-            drop(watch(poll, fd, id));
-            entry.conn = Conn::Ssh(Link::from_session(session, fd), child);
+        if matches!(entry.conn, Conn::Lent) {
+            drop(watch(poll, fd, Source::Node(id)));
+            entry.conn = Conn::Ssh(Link::from_session(session, fd));
             self.mark_ready(id);
         }
     }
 
     /// The end: everything is closed.
     pub(super) fn close_all(&mut self) {
+        self.jumps = Jumps::default();
         self.entries.clear();
     }
-}
-
-fn watch(poll: &Poll, fd: RawFd, id: NodeId) -> std::io::Result<()> {
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    poll.registry()
-        .register(&mut SourceFd(&fd), Source::Node(id).into(), interest)
-}
-
-fn dial_fault(error: &std::io::Error) -> Fault {
-    let why = match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        std::io::ErrorKind::TimedOut => "connection timed out".to_owned(),
-        std::io::ErrorKind::HostUnreachable => "no route to the host".to_owned(),
-        std::io::ErrorKind::NetworkUnreachable => "the network is unreachable".to_owned(),
-        std::io::ErrorKind::ConnectionReset => {
-            return Fault::Dropped("connection reset".to_owned());
-        },
-        _ => error.to_string(),
-    };
-    Fault::Refused(why)
 }

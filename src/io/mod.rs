@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+mod jump;
 mod links;
 #[cfg(feature = "local")]
 pub mod local;

@@ -20,9 +20,15 @@ pub enum Source {
     Pty,
     /// A node's socket.
     Node(NodeId),
+    /// The other end of a node's socket, where that is one of a pair.
+    Tunnel(NodeId),
+    /// Standard error of a node's proxy command.
+    Errors(NodeId),
 }
 
+/// Tokens from here on are nodes', [`EACH`] for each.
 const NODES: usize = 16;
+const EACH: usize = 3;
 
 impl From<Source> for Token {
     fn from(source: Source) -> Self {
@@ -33,7 +39,9 @@ impl From<Source> for Token {
             Source::Output => 3,
             Source::ErrorOutput => 4,
             Source::Pty => 5,
-            Source::Node(NodeId(id)) => NODES + id as usize,
+            Source::Node(NodeId(id)) => NODES + EACH * id as usize,
+            Source::Tunnel(NodeId(id)) => NODES + EACH * id as usize + 1,
+            Source::Errors(NodeId(id)) => NODES + EACH * id as usize + 2,
         })
     }
 }
@@ -48,7 +56,31 @@ impl Source {
             3 => Self::Output,
             4 => Self::ErrorOutput,
             5 => Self::Pty,
-            id => Self::Node(NodeId(u32::try_from(id.checked_sub(NODES)?).ok()?)),
+            token => {
+                let number = token.checked_sub(NODES)?;
+                let id = NodeId(u32::try_from(number / EACH).ok()?);
+                match number % EACH {
+                    0 => Self::Node(id),
+                    1 => Self::Tunnel(id),
+                    _ => Self::Errors(id),
+                }
+            },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_back_as_what_it_went_out() {
+        let ids = [0, 1, 77, u32::MAX / 4].map(NodeId);
+        let nodes = ids
+            .into_iter()
+            .flat_map(|id| [Source::Node(id), Source::Tunnel(id), Source::Errors(id)]);
+        for source in nodes.chain([Source::Signals, Source::ErrorOutput, Source::Pty]) {
+            assert_eq!(Source::of(source.into()), Some(source));
+        }
     }
 }

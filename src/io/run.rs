@@ -178,6 +178,8 @@ impl Loop {
                     Some(Source::Signals) => signals = true,
                     Some(Source::Input) => input = true,
                     Some(Source::Node(id)) => self.links.mark_ready(id),
+                    Some(Source::Tunnel(id)) => self.links.tunnel_ready(id),
+                    Some(Source::Errors(id)) => self.links.proxy_speaks(id),
                     Some(Source::Pty | Source::Workers | Source::Output | Source::ErrorOutput)
                     | None => {},
                 }

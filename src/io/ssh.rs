@@ -9,22 +9,27 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
-mod errors;
+mod faults;
 mod feed;
+mod forward;
 mod login;
+mod shell;
 
+pub use forward::{Forward, Opening};
 pub use login::login_by_agent;
+pub use shell::ShellRequest;
 
-use errors::{again, ended, explain, fault};
 use login::methods;
 
 use super::sys;
 use crate::model::Size;
-use crate::session::life::{Fault, Methods, Question};
+use crate::session::life::{Fault, Methods, Question, Refusal};
+use faults::{again, explain};
 use libssh_rs::{
     AuthMethods, AuthStatus, Channel, Error as SshError, PublicKeyHashType, Session, SshKey,
     SshOption,
 };
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::os::fd::{IntoRawFd as _, OwnedFd, RawFd};
@@ -120,26 +125,20 @@ enum Op {
     Shell,
 }
 
-/// What the shell's channel asks for.
-#[derive(Debug, Clone)]
-pub struct ShellRequest {
-    /// The terminal type for the node.
-    pub term: String,
-    /// The size of its pty.
-    pub size: Size,
-    /// The command line for the login shell (RFC 4254 §6.5).
-    pub command: String,
-}
-
-/// One ssh connection and its shell channel.
+/// One ssh connection and its shell channel. On a jump host's connection the channel is one that is
+/// never opened ([`Link::pump`]).
 pub struct Link {
     // The channels go before their session.
     channel: Option<Channel>,
-    feed: Option<feed::Feed>,
+    feed: Option<Box<feed::Feed>>,
     session: Session,
     fd: RawFd,
     op: Op,
     request: Option<ShellRequest>,
+    /// How many channels to elsewhere were asked for.
+    forwards: u32,
+    /// Why some were refused, by their number; each is taken by its channel.
+    refusals: HashMap<u32, Refusal>,
 }
 
 impl fmt::Debug for Link {
@@ -210,6 +209,8 @@ impl Link {
             fd: raw,
             op: Op::None,
             request: None,
+            forwards: 0,
+            refusals: HashMap::new(),
         })
     }
 
@@ -293,7 +294,7 @@ impl Link {
     /// Opens the channel that feeds a command. An error says why that cannot be.
     pub fn open_feed(&mut self, command: String) -> Result<(), String> {
         self.feed = None;
-        self.feed = Some(feed::Feed::new(&self.session, command)?);
+        self.feed = Some(Box::new(feed::Feed::new(&self.session, command)?));
         Ok(())
     }
 
@@ -336,6 +337,8 @@ impl Link {
             fd,
             op: Op::None,
             request: None,
+            forwards: 0,
+            refusals: HashMap::new(),
         }
     }
 
@@ -460,93 +463,6 @@ impl Link {
                 news(News::Denied(methods(&self.session)));
             },
         }
-    }
-
-    fn open_step(&mut self, news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
-        let Some(request) = &self.request else {
-            return Ok(Step::Wait);
-        };
-        if self.channel.is_none() {
-            let channel = self.session.new_channel();
-            self.channel = Some(channel.map_err(|error| Fault::Protocol(explain(&error)))?);
-        }
-        let Some(channel) = &self.channel else {
-            return Ok(Step::Wait);
-        };
-        let (result, next, what) = match self.op {
-            Op::OpenChannel => (channel.open_session(), Op::RequestPty, "a session channel"),
-            Op::RequestPty => {
-                let Size { cols, rows } = request.size;
-                let result = channel.request_pty(&request.term, cols.into(), rows.into());
-                (result, Op::RequestShell, "a pty")
-            },
-            _ => (
-                channel.request_exec(&request.command),
-                Op::Shell,
-                "its shell",
-            ),
-        };
-        match result {
-            Ok(()) => {
-                self.op = next;
-                if matches!(self.op, Op::Shell) {
-                    self.request = None;
-                    news(News::Opened);
-                }
-                Ok(Step::Done)
-            },
-            Err(SshError::RequestDenied(_)) => {
-                self.op = Op::None;
-                news(News::NotOpened(format!("{what} was denied")));
-                Ok(Step::Done)
-            },
-            // libssh reports a refused channel as a fatal error of a session that lives on.
-            Err(SshError::Fatal(why)) if self.session.is_connected() && !ended(&why) => {
-                self.op = Op::None;
-                news(News::NotOpened(format!("{what}: {why}")));
-                Ok(Step::Done)
-            },
-            Err(error) => again(&error),
-        }
-    }
-
-    fn read_step(
-        &mut self,
-        buffer: &mut [u8],
-        news: &mut dyn FnMut(News<'_>),
-    ) -> Result<Step, Fault> {
-        let Some(channel) = &self.channel else {
-            return Ok(Step::Wait);
-        };
-        // Standard error first: reading it may move output into the channel's buffer, where nobody
-        // would look for it before the next packet.
-        for is_stderr in [true, false] {
-            match channel.read_nonblocking(buffer, is_stderr) {
-                Ok(0) => {},
-                Ok(count) => {
-                    news(News::Data(buffer.get(..count).unwrap_or_default()));
-                    return Ok(Step::Data(count));
-                },
-                Err(SshError::TryAgain) => {},
-                Err(error) => return Err(fault(&error)),
-            }
-        }
-        if let Some(status) = closed(channel) {
-            self.op = Op::None;
-            self.channel = None;
-            news(News::Closed(status));
-            return Ok(if self.session.is_connected() {
-                Step::Done
-            } else {
-                Step::Closed
-            });
-        }
-        if !self.session.is_connected() {
-            return Err(Fault::Dropped(
-                "the connection was closed by the other side".to_owned(),
-            ));
-        }
-        Ok(Step::Wait)
     }
 }
 

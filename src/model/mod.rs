@@ -1,5 +1,6 @@
 //! The nouns that every layer shares: nodes, ids, sizes, outcomes. Pure data.
 
+pub mod attributes;
 pub mod nearest;
 pub mod ranges;
 

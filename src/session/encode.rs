@@ -39,7 +39,7 @@ impl Frame<'_> {
     fn around(&self) -> (Vec<u8>, Vec<u8>) {
         let mut head = Vec::new();
         if self.silence {
-            head.extend_from_slice(b"stty -echo -onlcr;");
+            head.extend_from_slice(b"stty -echo -onlcr igncr;");
         }
         let tail = match self.stdin {
             Stdin::Terminal => Vec::new(),

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use ssh_key::Fingerprint;
 use ssh_key::known_hosts::{HostPatterns, Marker};

@@ -5,11 +5,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod login;
 mod types;
 
 pub use types::{
     ALIVE, Event, Fault, HostKeyPolicy, HostKeyVerdict, Identity, Method, Methods, PATIENCE,
-    Question, Route, Wish,
+    Question, Refusal, Route, Way, Wish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Life {
         self.current.as_ref()
     }
 
-    /// The shell is open.
+    /// The shell is open; a jump host: the login is done.
     pub fn is_up(&self) -> bool {
         self.phase == Phase::Up
     }
@@ -157,15 +158,23 @@ impl Life {
             password: false,
             interactive: false,
         };
-        if let Some(command) = self.route.proxy_command.clone() {
-            self.phase = Phase::Dialling;
-            out.push(Wish::Proxy(command));
-        } else if self.addresses.is_empty() {
-            self.phase = Phase::Resolving;
-            out.push(Wish::Resolve);
-        } else {
-            self.next_address = 0;
-            self.dial(now, out);
+        match self.route.way.clone() {
+            Way::Command(command) => {
+                self.phase = Phase::Dialling;
+                out.push(Wish::Proxy(command));
+            },
+            Way::Jump(jump) => {
+                self.phase = Phase::Dialling;
+                out.push(Wish::Tunnel(jump));
+            },
+            Way::Direct if self.addresses.is_empty() => {
+                self.phase = Phase::Resolving;
+                out.push(Wish::Resolve);
+            },
+            Way::Direct => {
+                self.next_address = 0;
+                self.dial(now, out);
+            },
         }
     }
 
@@ -249,9 +258,13 @@ impl Life {
                 }
             },
             (Phase::Authenticating, Event::Accepted) => {
-                self.phase = Phase::Opening;
                 self.asked = 0;
-                out.push(Wish::Open);
+                if self.route.shell {
+                    self.phase = Phase::Opening;
+                    out.push(Wish::Open);
+                } else {
+                    self.is_there(out);
+                }
             },
             (Phase::Authenticating, Event::Denied(methods)) => {
                 self.methods = methods;
@@ -269,12 +282,7 @@ impl Life {
                 }
             },
             (Phase::Asking, Event::Answers(answers)) => self.answered(now, answers, out),
-            (Phase::Opening, Event::Opened) => {
-                self.phase = Phase::Up;
-                self.deadline = None;
-                self.attempts = 0;
-                out.push(Wish::Up);
-            },
+            (Phase::Opening, Event::Opened) => self.is_there(out),
             (Phase::Opening, Event::NotOpened(why)) => {
                 self.fail(format!("its sshd refused the shell: {why}"), out);
             },
@@ -295,30 +303,11 @@ impl Life {
         }
     }
 
-    /// The person named this key file.
-    fn is_named(&self, path: &std::path::Path) -> bool {
-        self.route
-            .identities
-            .iter()
-            .any(|identity| identity.named && identity.path == path)
-    }
-
-    fn plan(&self) -> Vec<Method> {
-        let keys = self
-            .route
-            .identities
-            .iter()
-            .map(|identity| Method::Key(identity.path.clone()));
-        let agent = self
-            .route
-            .agent
-            .iter()
-            .map(|path| Method::Agent(path.clone()));
-        if self.route.agent_first {
-            agent.chain(keys).collect()
-        } else {
-            keys.chain(agent).collect()
-        }
+    fn is_there(&mut self, out: &mut Vec<Wish>) {
+        self.phase = Phase::Up;
+        self.deadline = None;
+        self.attempts = 0;
+        out.push(Wish::Up);
     }
 
     fn dial(&mut self, now: Instant, out: &mut Vec<Wish>) {
@@ -371,99 +360,6 @@ impl Life {
                     out,
                 );
             },
-        }
-    }
-
-    fn next_method(&mut self, out: &mut Vec<Wish>) {
-        while let Some(method) = self.steps.get(self.next_step).cloned() {
-            self.next_step += 1;
-            if !self.methods.publickey {
-                continue;
-            }
-            self.current = Some(method.clone());
-            match method {
-                Method::Key(path) => {
-                    self.phase = Phase::LoadingKey;
-                    out.push(Wish::Load(path));
-                },
-                _ => self.login(out),
-            }
-            return;
-        }
-        if self.current.is_none() && !self.methods.interactive && !self.methods.password {
-            // There was no key to try: an attempt without one tells what the server wants.
-            self.current = Some(Method::Interactive);
-            self.login(out);
-        } else if self.asked >= ASK_MAX {
-            self.fail(
-                "permission denied: the answers were not accepted".to_owned(),
-                out,
-            );
-        } else if self.methods.interactive {
-            self.asked += 1;
-            self.current = Some(Method::Interactive);
-            self.login(out);
-        } else if self.methods.password {
-            self.asked += 1;
-            self.current = Some(Method::Password(String::new()));
-            self.phase = Phase::Asking;
-            let text = format!("{}@{}'s password: ", self.route.user, self.route.host);
-            let questions = vec![Question { text, echo: false }];
-            out.push(Wish::Ask {
-                questions,
-                repeat: self.asked > 1,
-            });
-        } else {
-            let mut why = format!("permission denied for user {}", self.route.user);
-            why.push_str(if self.tried.is_empty() {
-                ": "
-            } else {
-                " (tried "
-            });
-            if self.tried.is_empty() {
-                why.push_str("there is no key to try; set keyfile= or start an agent");
-            } else {
-                why.push_str(&self.tried.join(", "));
-                why.push(')');
-            }
-            self.fail(why, out);
-        }
-    }
-
-    fn login(&mut self, out: &mut Vec<Wish>) {
-        let Some(method) = self.current.clone() else {
-            return;
-        };
-        self.phase = Phase::Authenticating;
-        match &method {
-            Method::Key(path) => self.tried.push(path.display().to_string()),
-            Method::Agent(_) => self.tried.push("the agent's keys".to_owned()),
-            Method::Password(_) | Method::Interactive => {},
-        }
-        out.push(Wish::Login(method));
-    }
-
-    fn answered(&mut self, now: Instant, answers: Option<Vec<String>>, out: &mut Vec<Wish>) {
-        let Some(mut answers) = answers else {
-            let user = self.route.user.clone();
-            self.fail(
-                format!("permission denied for user {user}: no answer was given"),
-                out,
-            );
-            return;
-        };
-        // A person was asked: the time that took is not the node's.
-        self.deadline = Some(now + self.route.timeout);
-        self.phase = Phase::Authenticating;
-        if matches!(self.current, Some(Method::Password(_))) {
-            let password = if answers.is_empty() {
-                String::new()
-            } else {
-                answers.swap_remove(0)
-            };
-            out.push(Wish::Login(Method::Password(password)));
-        } else {
-            out.push(Wish::Answer(answers));
         }
     }
 

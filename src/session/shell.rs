@@ -32,6 +32,16 @@ pub const INPUT_LINE_MAX: usize = 4095;
 /// How much of what a shell prints before its first mark is kept, in bytes.
 const START_UP_MAX: usize = 64 * 1024;
 
+/// In front of a command for bash. To what is written to a terminal without echo, sshd answers with
+/// a packet of the same length that means nothing (SSH_MSG_IGNORE), so that nobody sees from outside
+/// where passwords are typed: a third packet for each command. It does not where the first byte is a
+/// return, which our terminal ignores (IGNCR). Should a program have undone that, the shell finds an
+/// unknown command `^M:` or an empty line, and the command still runs. Input has no such prefix.
+const NO_FALSE_ECHO: &[u8] = b"\r:;";
+
+/// How the echo of a command may begin.
+const ECHOES: [&[u8]; 4] = [b" _dust_", b":; _dust_", b"\r\n:; _dust_", b"^M:; _dust_"];
+
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 
@@ -103,8 +113,6 @@ pub struct Shell {
     held: Vec<u8>,
     /// What was printed before the first mark.
     start_up: Vec<u8>,
-    /// It is bash.
-    bash: bool,
     /// The command that runs may end it, by `exit`.
     may_exit: bool,
     /// Lines that were sent to the command that runs.
@@ -117,8 +125,10 @@ pub struct Shell {
     aborted: bool,
     /// The next output is at the start of a command, where an echo of it would be.
     at_start: bool,
-    /// Somebody turned echo on: turn it off before the next command.
+    /// Somebody changed the terminal: set it again before the next command.
     echoing: bool,
+    /// The shell is bash.
+    bash: bool,
     /// A mark's number, as text, for the command that runs.
     expected: String,
     /// The number of the last mark.
@@ -143,7 +153,6 @@ impl Shell {
             sent: 0,
             held: Vec::new(),
             start_up: Vec::new(),
-            bash: false,
             may_exit: false,
             inputs: 0,
             strays: None,
@@ -151,6 +160,7 @@ impl Shell {
             aborted: false,
             at_start: false,
             echoing: false,
+            bash: false,
             expected: "0".to_owned(),
             last: String::new(),
             repeats_due: 0,
@@ -175,9 +185,13 @@ impl Shell {
                     self.out.push(b'\n');
                     self.repeats_due += 1;
                 }
+                let silence = std::mem::take(&mut self.echoing);
+                if self.bash && !silence {
+                    self.out.extend_from_slice(NO_FALSE_ECHO);
+                }
                 let frame = encode::Frame {
                     seq: self.seq,
-                    silence: std::mem::take(&mut self.echoing),
+                    silence,
                     status: self.status,
                     nonce: self.nonce.word(),
                     stdin,
@@ -346,11 +360,13 @@ impl Shell {
         let number = prompt.number.as_str();
         let repeated = !number.is_empty() && number == self.last;
         number.clone_into(&mut self.last);
+        if !number.is_empty() {
+            self.bash = prompt.bash;
+        }
         let ours = number == self.expected;
         match self.state {
             State::Starting | State::Unmarked if ours => {
                 self.state = State::Idle;
-                self.bash = prompt.bash;
                 self.start_up = Vec::new();
                 found(Piece::Ready);
             },
@@ -379,6 +395,8 @@ impl Shell {
             State::Settling if repeated => {
                 self.strays = self.strays.map(|count| count + 1);
             },
+            // The terminal made an empty line of `NO_FALSE_ECHO`.
+            State::Busy if repeated && prompt.bash && self.at_start => self.echoing = true,
             State::Busy
                 if repeated && prompt.bash && !self.interrupted && self.unsent().is_empty() =>
             {
@@ -497,20 +515,20 @@ impl Shell {
 
     /// Takes the echo of a command away, where a program had turned echo on.
     fn first_output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        const ECHO: &[u8] = b" _dust_";
         if let Some(rest) = text.strip_prefix(ASH_QUERY) {
             return self.output(rest, found);
         }
         if ASH_QUERY.starts_with(text) {
             return self.held.extend_from_slice(text);
         }
-        let shared = text.iter().zip(ECHO).take_while(|(a, b)| a == b).count();
-        if shared == ECHO.len() {
+        let echo = ECHOES.iter().find(|echo| text.starts_with(echo));
+        if let Some(echo) = echo {
             self.echoing = true;
-            match memchr::memchr(b'\n', text) {
+            match memchr::memchr(b'\n', text.get(echo.len()..).unwrap_or_default()) {
                 // Further lines of the same command may follow: still at the start.
                 Some(end) => {
-                    self.cooked = end > 0 && text.get(end - 1) == Some(&b'\r');
+                    let end = echo.len() + end;
+                    self.cooked = text.get(end - 1) == Some(&b'\r');
                     let rest = text.get(end + 1..).unwrap_or_default();
                     self.output(rest, found);
                 },
@@ -520,7 +538,7 @@ impl Shell {
                     self.output(text, found);
                 },
             }
-        } else if shared == text.len() {
+        } else if ECHOES.iter().any(|echo| echo.starts_with(text)) {
             self.held.extend_from_slice(text);
         } else {
             self.at_start = false;

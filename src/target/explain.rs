@@ -1,11 +1,11 @@
 //! Why a target selects nothing: what exists, and what was probably meant.
 
-use super::complete::{attributes, clusters, values};
 use super::fold::fold_to_list;
 use super::parse::{ByResult, Term, What};
 use super::resolve::{Selection, View, indexes};
 use super::{Last, Target};
 use crate::error::Error;
+use crate::model::attributes::{attributes, clusters, values};
 use crate::model::nearest::{nearest, shown};
 use crate::model::{Node, Outcome};
 
@@ -77,8 +77,8 @@ pub(super) fn no_cluster(text: &str, view: &View<'_>) -> Error {
 /// An attribute that no node has.
 pub(super) fn unknown_attribute(key: &str, view: &View<'_>) -> Error {
     let known = attributes(view.world.nodes);
-    let near = nearest(key, known.iter().map(String::as_str));
-    let list = format!("attributes are {}", list(known.iter().map(String::as_str)));
+    let near = nearest(key, known.iter().copied());
+    let list = format!("attributes are {}", list(known.iter().copied()));
     Error::usage(format!("no node has an attribute `{}`", shown(key))).hint(meant(near, &list))
 }
 

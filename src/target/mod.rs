@@ -21,7 +21,6 @@
 //!   selects something.
 //! - `%rc=N` takes what [`crate::model::Outcome::code`] says, so also 124, 130 and 255.
 
-mod complete;
 mod explain;
 mod fold;
 mod parse;
@@ -31,7 +30,6 @@ mod scan;
 
 use std::fmt;
 
-pub use complete::{attributes, clusters, names, result_words, values};
 pub use fold::{expand, fold, join};
 
 use crate::error::Result;

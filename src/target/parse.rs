@@ -3,6 +3,7 @@
 use super::pattern::Pattern;
 use super::scan::unclosed;
 use crate::error::{Error, Result};
+use crate::model::attributes::RESULTS;
 use crate::model::nearest::{nearest, shown};
 use crate::model::ranges::Numbers;
 
@@ -78,9 +79,6 @@ pub(super) enum ByResult {
     Last,
     Rc(Numbers),
 }
-
-/// The words behind `%`.
-pub(super) const RESULTS: [&str; 5] = ["failed", "ok", "pending", "last", "rc=N"];
 
 /// Parses a target. Nothing, or blanks, is the working set.
 pub(super) fn terms(text: &str) -> Result<Vec<Term>> {

@@ -156,12 +156,13 @@ impl<'w> View<'w> {
                     .world
                     .nodes
                     .iter()
-                    .any(|node| value(node, key).is_some())
+                    .any(|node| node.attr_any_case(key).is_some())
                 {
                     return Err(explain::unknown_attribute(key, self));
                 }
                 self.scoped(|node| {
-                    value(node, key).is_some_and(|value| pattern.matches(&value.to_lowercase()))
+                    node.attr_any_case(key)
+                        .is_some_and(|value| pattern.matches(&value.to_lowercase()))
                 })
             },
             What::Tags(ways) => self.scoped(|node| {
@@ -264,17 +265,6 @@ fn entries(line: &str) -> impl Iterator<Item = &str> {
         !inside && (c == ',' || c.is_whitespace())
     };
     line.split(separator).filter(|name| !name.is_empty())
-}
-
-/// The value of an attribute; `key` is in lower case, the node's own keys need not be.
-pub(super) fn value(node: &Node, key: &str) -> Option<String> {
-    node.attr(key).or_else(|| {
-        let found = node
-            .attrs
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.map(|(_, value)| value.clone())
-    })
 }
 
 /// `3` or `1-5`.

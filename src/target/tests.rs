@@ -348,39 +348,6 @@ fn the_working_set_is_known_without_nodes() {
     assert_eq!(Target::parse(" w* ").unwrap().to_string(), "w*");
 }
 
-#[test]
-fn what_can_be_completed() {
-    let cloud = Cloud::new();
-    assert_eq!(
-        attributes(&cloud.nodes).join(" "),
-        "Zone cluster id index instance_type ip name state tags"
-    );
-    assert_eq!(
-        values(&cloud.nodes, "state").join(" "),
-        "absent running stopped"
-    );
-    assert_eq!(values(&cloud.nodes, "index").join(" "), "1 2 3 4 5 6 7");
-    assert_eq!(values(&cloud.nodes, "zone").join(" "), "eu-west-1a");
-    assert_eq!(
-        values(&cloud.nodes, "tags").join(" "),
-        "Env:TEST env:prod env:test env:x:y owner:devops"
-    );
-    assert_eq!(
-        values(&cloud.nodes, "tag.env").join(" "),
-        "TEST prod test x:y"
-    );
-    assert_eq!(values(&cloud.nodes, "none").join(" "), "");
-    assert_eq!(
-        names(&cloud.nodes).join(" "),
-        "db master worker0 worker1 worker2 worker10"
-    );
-    assert_eq!(clusters(&cloud.nodes).join(" "), "a b");
-    assert_eq!(
-        result_words().collect::<Vec<_>>().join(" "),
-        "%failed %ok %pending %last %rc="
-    );
-}
-
 proptest! {
     #[test]
     fn no_target_panics(

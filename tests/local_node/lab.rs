@@ -118,6 +118,8 @@ pub(super) fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Whether there is such a process. A node that has stopped let go of its lock, which the kernel
+/// does a moment before the process is gone: wait for that.
 pub(super) fn alive(pid: i32) -> bool {
     // A process that nobody has taken the status of is as dead as any.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "))

@@ -75,7 +75,7 @@ fn stopping_keeps_the_home_and_the_identity() {
     lab.say(&first, "echo kept > file");
     let stopped = stop(&lab.dir(), "worker0").unwrap();
     assert_eq!((stopped.state, stopped.pid), (NodeState::Stopped, None));
-    assert!(!alive(first.pid.unwrap()));
+    wait_until(|| !alive(first.pid.unwrap()));
     assert_eq!(list(&lab.dir()).unwrap(), [stopped]);
     assert_eq!(lab.run(&first, "true").status.code(), Some(255));
     let second = lab.start("worker0");
@@ -103,7 +103,8 @@ fn terminating_removes_everything() {
     }
     terminate(&lab.dir(), "worker0").unwrap();
     terminate(&lab.dir(), "worker0").unwrap();
-    assert!(!alive(node.pid.unwrap()) && !lab.dir().join("worker0").exists());
+    assert!(!lab.dir().join("worker0").exists());
+    wait_until(|| !alive(node.pid.unwrap()));
     assert_eq!(get(&lab.dir(), "worker0").unwrap().state, NodeState::Absent);
     let left: Vec<String> = list(&lab.dir())
         .unwrap()
@@ -215,10 +216,10 @@ fn a_demo_ends_with_its_owner_and_leaves_nothing() {
             // What happens when the owner is killed: its end of the pipe closes.
             drop(demo);
             wait_until(|| !root.exists());
-            wait_until(|| nodes.iter().all(|n| !alive(n.pid.unwrap())));
         } else {
             demo.end().unwrap();
-            assert!(!root.exists() && nodes.iter().all(|n| !alive(n.pid.unwrap())));
+            assert!(!root.exists());
         }
+        wait_until(|| nodes.iter().all(|n| !alive(n.pid.unwrap())));
     }
 }

@@ -111,6 +111,15 @@ impl Env {
         Pty::spawn(command, terminal)
     }
 
+    /// The prompt of dust, once it is there, with a cluster file's nodes, in a terminal with room
+    /// for 30 lines of 100 columns.
+    pub(crate) fn prompt(&self, file: &str) -> Pty {
+        let (rows, cols) = (30, 100);
+        let mut pty = self.terminal_of(Terminal { rows, cols }, &["-f", file]);
+        pty.wait_prompt();
+        pty
+    }
+
     /// Any program, in this world.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let at = |part: &str| self.dir.path().join(part);

@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::deps::{self, need};
 use crate::support::env::{Env, user};
-use crate::support::pty::Terminal;
 use crate::support::run::says;
 use crate::support::shell::Shell;
 use crate::support::sshd::{Sshd, keygen, keygen_with};
@@ -156,14 +155,7 @@ fn a_passphrase_is_asked_once_for_all_nodes() {
         .map(|node| node.key(&key))
         .collect();
     let file = env.cluster(&nodes);
-    let mut pty = env.terminal_of(
-        Terminal {
-            rows: 30,
-            cols: 100,
-        },
-        &["-f", &file],
-    );
-    pty.wait_prompt();
+    let mut pty = env.prompt(&file);
     pty.command("@* echo \"here $((40+2))\"");
     pty.wait_for("the question", |s| says(&s.contents(), &["passphrase"]));
     let asked = pty.mark();
@@ -190,14 +182,7 @@ fn a_passphrase_that_is_not_given_ends_the_connection_alone() {
         sshd.node("locked", Shell::Bash).key(&key),
     ];
     let file = env.cluster(&nodes);
-    let mut pty = env.terminal_of(
-        Terminal {
-            rows: 30,
-            cols: 100,
-        },
-        &["-f", &file],
-    );
-    pty.wait_prompt();
+    let mut pty = env.prompt(&file);
     pty.command("@* echo here");
     pty.wait_for("the question", |s| says(&s.contents(), &["passphrase"]));
     pty.send("\x03");

@@ -8,7 +8,6 @@ use crate::support::PATIENCE;
 use crate::support::bad::{Bad, BlackHole, refused};
 use crate::support::deps::{self, need};
 use crate::support::env::{Env, Node};
-use crate::support::pty::Terminal;
 use crate::support::run::{Outcome, says};
 use crate::support::shell::Shell;
 use crate::support::sshd::{Sshd, keygen, keygen_with};
@@ -168,14 +167,7 @@ fn a_wrong_passphrase_is_said_and_the_right_one_opens() {
         sshd.node("locked1", Shell::Bash).key(&key),
     ];
     let file = env.cluster(&nodes);
-    let mut pty = env.terminal_of(
-        Terminal {
-            rows: 30,
-            cols: 100,
-        },
-        &["-f", &file],
-    );
-    pty.wait_prompt();
+    let mut pty = env.prompt(&file);
     pty.command("@* echo here");
     pty.wait_row("[good] here");
     pty.wait_for("a question", |screen| {

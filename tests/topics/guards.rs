@@ -22,16 +22,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &["config", "term", "wire"]),
     ("output", &["config", "term", "wire"]),
     ("ui", &["config", "term", "wire"]),
+    ("cloud", &["config", "term", "wire"]),
     (
         "app",
         &[
             "config", "term", "wire", "target", "command", "edit", "session", "output", "ui",
+            "cloud",
         ],
     ),
     (
         "io",
         &[
-            "config", "term", "wire", "target", "command", "edit", "session", "output", "ui", "app",
+            "config", "term", "wire", "target", "command", "edit", "session", "output", "ui",
+            "cloud", "app",
         ],
     ),
 ];

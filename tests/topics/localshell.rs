@@ -93,7 +93,9 @@ fn a_full_screen_program_has_the_terminal() {
     pty.send("G");
     pty.wait_row("line 200");
     pty.resize(40, 90);
-    pty.send("gG");
+    pty.send("g");
+    pty.wait_row("line 39");
+    pty.send("G");
     pty.wait_row("line 165");
     pty.send("q");
     pty.wait_prompt();
@@ -165,6 +167,8 @@ fn ctrl_c_and_ctrl_z_belong_to_what_runs() {
     pty.wait_words(&["stopped"]);
     pty.wait_for("bash's prompt", |s| row_with_cursor(s) == "inner>");
     pty.line("fg");
+    // bash names it on a line of its own, unless something is typed there.
+    pty.wait_row("sh -c 'echo rea\"\"dy; exec cat'");
     pty.line("who answers");
     pty.wait_for("cat's answer", |s| {
         rows(s).iter().filter(|row| *row == "who answers").count() == 2

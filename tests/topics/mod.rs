@@ -7,6 +7,7 @@ mod crowds;
 mod guards;
 mod harness;
 mod hostkeys;
+mod jump;
 mod linemode;
 mod localshell;
 mod oneshot;

@@ -450,13 +450,23 @@ fn a_terminal_that_stops_reading_blocks_nobody() {
     let file = env.cluster(&sshd.nodes("n", 1));
     let mut pty = env.terminal(&["-f", &file]);
     pty.wait_prompt();
-    let flag = env.work().join("flag");
-    // More than every buffer on the way holds, while nobody reads the terminal.
-    pty.send(format!("@n0 seq 2000000; touch '{}'\r", flag.display()));
-    assert!(!flag.exists());
-    pty.wait_within(crate::support::LONG_PATIENCE, "the last line", |s| {
-        s.contents().contains("[n0] 2000000")
-    });
-    crate::support::wait_until("the command has ended", || flag.exists());
+    let [flood, ended] = ["flood", "ended"].map(|name| env.work().join(name));
+    let node = env.file(
+        "flood.sh",
+        format!(
+            "trap 'touch {}; echo; echo the last line; exit 7' INT\n\
+             while seq -f %099.0f 500; do echo >> {}; done\n",
+            ended.display(),
+            flood.display()
+        ),
+    );
+    pty.send(format!("@n0 sh {}\r", node.display()));
+    // Nobody reads the terminal: it is full long before this. Keys are taken all the same.
+    let pieces = || std::fs::metadata(&flood).map_or(0, |file| file.len());
+    crate::support::wait_until("a megabyte and more", || pieces() >= 24);
+    pty.send("\x03");
+    crate::support::wait_until("the node is interrupted", || ended.exists());
+    pty.wait_row("[n0] the last line");
+    pty.wait_words(&["[n0]", "exit 7"]);
     pty.wait_prompt();
 }

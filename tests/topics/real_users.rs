@@ -2,7 +2,6 @@
 //! for them (`shells`).
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::support::deps::{self, need};
 use crate::support::env::Env;
@@ -10,7 +9,7 @@ use crate::support::pty::{Pty, Terminal};
 use crate::support::run::says;
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
-use crate::support::{PATIENCE, proc};
+use crate::support::{proc, wait_until};
 
 /// A user of this machine, removed when dropped.
 struct Account {
@@ -45,40 +44,40 @@ impl Account {
         insist(&["bash", "-c", &line]);
         account
     }
+
+    fn processes(&self) -> Vec<i32> {
+        let of = Command::new("pgrep").args(["-u", &self.name]).output();
+        String::from_utf8_lossy(&of.unwrap().stdout)
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
+    }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let of = Command::new("pgrep").args(["-u", &self.name]).output();
-        let pids = of.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
-        let pids: Vec<i32> = pids
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|p| p.parse().ok())
-            .collect();
-        proc::end(&pids);
+        // A user with processes is not removed.
+        wait_until("the user's processes are gone", || {
+            let left = self.processes();
+            proc::end(&left);
+            left.is_empty()
+        });
         insist(&["userdel", "-r", &self.name]);
     }
 }
 
-/// Runs a program until it succeeds: the files of users have one lock, and other tests want it too.
+/// Runs a program that must succeed. Those that change users wait for their turn by themselves.
 fn insist(args: &[&str]) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let out = Command::new(deps::path(args[0]))
-            .args(&args[1..])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        if out.status.success() {
-            return;
-        }
-        if Instant::now() > deadline {
-            // Also called while a failed test unwinds.
-            eprintln!("{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
+    let out = Command::new(deps::path(args[0]))
+        .args(&args[1..])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    // Also called while a failed test unwinds.
+    if !out.status.success() {
+        let why = format!("{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        assert!(std::thread::panicking(), "{why}");
+        eprintln!("{why}");
     }
 }
 
@@ -225,14 +224,7 @@ fn a_password_is_asked_once(settings: &[(&str, &str)], word: &str) {
         .run()
         .expect_code(255)
         .expect_notice(&["n0"]);
-    let mut pty = env.terminal_of(
-        Terminal {
-            rows: 30,
-            cols: 100,
-        },
-        &["-f", &file],
-    );
-    pty.wait_prompt();
+    let mut pty = env.prompt(&file);
     pty.command("@* echo \"here $((40+2))\"");
     pty.wait_for("the question", |s| says(&s.contents(), &["password"]));
     let asked = pty.mark();
@@ -246,6 +238,48 @@ fn a_password_is_asked_once(settings: &[(&str, &str)], word: &str) {
 #[test]
 fn a_password_is_asked_once_for_all_nodes() {
     a_password_is_asked_once(&[("PasswordAuthentication", "yes")], "pw");
+}
+
+#[test]
+fn a_jump_host_asks_for_its_password_under_its_name() {
+    if !deps::root() {
+        return;
+    }
+    need!("sshd", "ssh-keygen", "useradd", "pgrep", "openssl");
+    let gate = Sshd::with(&[
+        ("PubkeyAuthentication", "no"),
+        ("PasswordAuthentication", "yes"),
+    ]);
+    let (sshd, env) = (Sshd::start(), Env::new());
+    let account = Account::new(&deps::path("bash"), "jp", Some("pass word 42"));
+    let at = gate.node("gate", Shell::Bash);
+    let jump = format!("{}@{}:{}", account.name, at.get("host"), at.get("port"));
+    let file = env.cluster_with(&sshd.nodes("n", 3), &[("jump", &jump)]);
+    // There is nobody to ask.
+    env.dust(&["-f", &file, "@*", "echo here"])
+        .run()
+        .expect_code(255)
+        .expect_notice(&[&format!(
+            "[n2] lost: the jump host {jump}: permission denied"
+        )]);
+    let mut pty = env.terminal_of(
+        Terminal {
+            rows: 30,
+            cols: 120,
+        },
+        &["-f", &file],
+    );
+    pty.wait_prompt();
+    pty.command("@* echo \"here $((40+2))\"");
+    let question = format!("[{jump}] {}@", account.name);
+    pty.wait_for("the question", |s| {
+        says(&s.contents(), &[&question, "password"])
+    });
+    pty.line("pass word 42");
+    for i in 0..3 {
+        pty.wait_row(&format!("[n{i}] here 42"));
+    }
+    assert_eq!(gate.log().matches("Accepted password").count(), 1);
 }
 
 #[test]

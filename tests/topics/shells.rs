@@ -44,6 +44,7 @@ on_every_shell! {
         much_output
         noisy_start
         line_editors
+        changed_terminals
         shells_that_end
         lost_in_mid_command
         typed_before_the_connection_is_up
@@ -233,6 +234,19 @@ fn line_editors(lab: Lab) {
         lab.run(&["echo 'a\tb'; (exit 3)", "if", "echo $((6*7))"])
             .expect_has("w", &["a\tb", "42"]);
     }
+}
+
+/// Commands that leave the terminal otherwise than they found it.
+fn changed_terminals(lab: Lab) {
+    for change in ["stty sane", "stty icrnl -igncr", "stty echo"] {
+        lab.run(&[change, "echo one; (exit 3)", "echo again", "true"])
+            .expect_code(3)
+            .expect_has("w", &["one", "again"]);
+    }
+    // What no terminal should be left in: the lines run, though one may complain.
+    lab.run(&["stty -icrnl -igncr", "echo still; (exit 4)", "echo here"])
+        .expect_code(4)
+        .expect_has("w", &["still", "here"]);
 }
 
 fn shells_that_end(lab: Lab) {

@@ -15,6 +15,38 @@ use std::time::{Duration, Instant};
 /// What the random nonce of every shell comes to.
 const NONCE: &str = "000000000000";
 
+/// Three nodes behind a jump host, two behind a chain of two.
+const JUMP: &str = "\
+@cloud
+provider=ssh
+name=jump
+keyfile=/k
+@w[0-2]
+host=10.0.0.[0-2]
+jump=ops@10.9.0.1
+@c[0-1]
+host=10.0.0.[3-4]
+jump=10.9.0.1,10.9.0.2
+";
+
+/// Nodes on ways of their own, by ~/.ssh/config where this says nothing.
+const WAYS: &str = "\
+@cloud
+provider=ssh
+name=ways
+keyfile=/k
+@far
+@near
+jump=far
+@strict
+host=10.0.0.9
+jump=10.1.0.2,10.1.0.3
+host_keys=strict
+@circle
+host=10.0.0.8
+jump=one
+";
+
 struct Desk {
     files: BTreeMap<PathBuf, String>,
 }
@@ -75,6 +107,8 @@ pub(super) struct Lab {
     pub(super) sent: BTreeMap<NodeId, Vec<u8>>,
     /// The number of the last command that each node's shell was sent.
     numbers: BTreeMap<NodeId, String>,
+    /// Where connections were dialled to: an address, or `ADDRESS by NAME` of the jump host.
+    pub(super) dialled: Vec<String>,
     /// Effects that the lab did not answer by itself.
     pub(super) others: Vec<Effect>,
     /// Nodes whose connection is left to the test.
@@ -116,6 +150,8 @@ fn desk(nodes: usize) -> Box<Desk> {
         ("/work/lab.cnf", text.as_str()),
         ("/work/one.cnf", one),
         ("/work/bad.cnf", "@cloud\nprovder=ssh\n"),
+        ("/work/jump.cnf", JUMP),
+        ("/work/ways.cnf", WAYS),
     ];
     let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
     Box::new(Desk {
@@ -146,11 +182,16 @@ impl Lab {
 
     /// A prompt on `nodes` nodes.
     pub(super) fn prompt(nodes: usize) -> Self {
+        Self::prompt_on("lab.cnf", nodes)
+    }
+
+    /// A prompt on another cluster.
+    pub(super) fn prompt_on(file: &str, nodes: usize) -> Self {
         let change = |setup: &mut Setup| {
             setup.terminal = true;
             setup.person = true;
         };
-        Self::with(App::prompt(setup(change), desk(nodes)), "lab.cnf", false)
+        Self::with(App::prompt(setup(change), desk(nodes)), file, false)
     }
 
     pub(super) fn with(app: App, file: &str, manual: bool) -> Self {
@@ -164,6 +205,7 @@ impl Lab {
             now: Instant::now(),
             sent: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            dialled: Vec::new(),
             others: Vec::new(),
             manual,
             dialling: 0,
@@ -184,6 +226,13 @@ impl Lab {
             .collect();
         lab.settle();
         lab
+    }
+
+    /// The connection to a jump host.
+    pub(super) fn jump(&self, name: &str) -> NodeId {
+        let mut ids = self.app.fleet.ids().into_iter();
+        ids.find(|id| self.app.name(*id) == name)
+            .unwrap_or_else(|| panic!("no jump host {name}"))
     }
 
     pub(super) fn id(&self, node: &str) -> NodeId {
@@ -218,6 +267,14 @@ impl Lab {
     }
 
     fn answer(&mut self, effect: Effect) {
+        match &effect {
+            Effect::Dial(_, _, address) => self.dialled.push(address.ip().to_string()),
+            Effect::Tunnel { jump, host, .. } => {
+                let text = format!("{host} by {}", self.app.name(*jump));
+                self.dialled.push(text);
+            },
+            _ => {},
+        }
         match effect {
             Effect::Flush(id) => {
                 let unsent = self.app.unsent(id).to_vec();
@@ -239,7 +296,10 @@ impl Lab {
                 let address = SocketAddr::new(host.parse().unwrap(), port);
                 self.link(id, attempt, LifeEvent::Resolved(Ok(vec![address])));
             },
-            Effect::Dial(id, attempt, _) => self.link(id, attempt, LifeEvent::Connected),
+            Effect::Dial(id, attempt, _)
+            | Effect::Tunnel {
+                node: id, attempt, ..
+            } => self.link(id, attempt, LifeEvent::Connected),
             Effect::Handshake { node, .. } => {
                 let event = LifeEvent::Handshaken("SHA256:x".to_owned(), HostKeyVerdict::Known);
                 self.link(node, 0, event);
@@ -381,4 +441,15 @@ pub(super) fn manual_on(file: &str, lines: &[&str]) -> Lab {
         .collect();
     let app = App::batch(setup(|_| {}), desk(2), BatchInput::Lines(lines));
     Lab::with(app, file, true)
+}
+
+/// Another one, with this text as ~/.ssh/config.
+pub(super) fn configured(file: &str, lines: &[&str], config: &str) -> Lab {
+    let lines = lines
+        .iter()
+        .map(|line| parse::scripted(line).unwrap())
+        .collect();
+    let change = |setup: &mut Setup| setup.ssh_config.add("config", config, &mut |_| Vec::new());
+    let app = App::batch(setup(change), desk(2), BatchInput::Lines(lines));
+    Lab::with(app, file, false)
 }

@@ -188,7 +188,7 @@ fn what_may_stand_there() {
         ("@tag.|", vec!["tag.owner="]),
         ("@tag.owner=|", vec!["dev?ops0", "dev?ops1", "dev?ops2"]),
         ("@'worker0,m|", vec!["worker0,master"]),
-        ("@%|", vec!["%failed", "%last", "%ok", "%pending", "%rc="]),
+        ("@%|", vec!["%failed", "%ok", "%pending", "%last", "%rc="]),
         ("@^|", vec![]),
         ("@w1 wo|", vec![]),
     ] {

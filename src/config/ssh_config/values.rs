@@ -270,8 +270,9 @@ fn time(line: &Line<'_>) -> Result<Duration, String> {
     }
 }
 
-/// The hosts of a `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.
-fn jumps(text: &str) -> Result<Vec<Jump>, String> {
+/// The hosts of a `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas. `none` is no
+/// host; an error says which of them is none.
+pub fn jumps(text: &str) -> Result<Vec<Jump>, String> {
     let jump = |hop: &str| {
         let rest = hop
             .strip_prefix("ssh://")

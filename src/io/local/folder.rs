@@ -1,7 +1,7 @@
 //! Folders and files that belong to this user alone: made 0700 and 0600, and never followed
 //! through a symbolic link that somebody may have planted.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -62,16 +62,7 @@ pub(super) fn check_private_dir(path: &Path) -> Result<()> {
             "is not a folder (symbolic links are not followed)",
         ));
     }
-    if meta.uid() != geteuid().as_raw() {
-        return Err(failed(path, "belongs to another user"));
-    }
-    if meta.mode() & 0o077 != 0 {
-        return Err(failed(path, "is open to other users").hint(format!(
-            "if nobody tampered with it: chmod 700 {}",
-            path.display()
-        )));
-    }
-    Ok(())
+    check_private(&meta, path, "700")
 }
 
 /// Opens a file for reading and writing, making it 0600 if it is absent.
@@ -119,12 +110,17 @@ fn check_private_file(file: &File, path: &Path) -> Result<()> {
     if !meta.is_file() {
         return Err(failed(path, "is not a plain file"));
     }
+    check_private(&meta, path, "600")
+}
+
+/// `mode`: what it should be.
+fn check_private(meta: &Metadata, path: &Path, mode: &str) -> Result<()> {
     if meta.uid() != geteuid().as_raw() {
         return Err(failed(path, "belongs to another user"));
     }
     if meta.mode() & 0o077 != 0 {
         return Err(failed(path, "is open to other users").hint(format!(
-            "if nobody tampered with it: chmod 600 {}",
+            "if nobody tampered with it: chmod {mode} {}",
             path.display()
         )));
     }

@@ -1,8 +1,7 @@
 //! A second channel of a connection, without a terminal: it feeds a command of the first.
 
-use super::{
-    Channel, Fault, News, Session, SshError, Step, WRITE_SIZE, again, ended, explain, fault,
-};
+use super::faults::{again, ended, explain, fault};
+use super::{Channel, Fault, News, Session, SshError, Step, WRITE_SIZE};
 use std::io::Write as _;
 
 enum Op {

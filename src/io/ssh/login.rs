@@ -1,6 +1,7 @@
 //! Logging in: what may be tried, and the agent.
 
-use super::{AuthMethods, AuthStatus, Fault, Methods, Path, Session, SshError, SshOption, fault};
+use super::faults::fault;
+use super::{AuthMethods, AuthStatus, Fault, Methods, Path, Session, SshError, SshOption};
 
 /// What the server lets us try next, after an attempt.
 pub(super) fn methods(session: &Session) -> Methods {

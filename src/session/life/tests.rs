@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::NodeId;
 use std::path::PathBuf;
 
 fn route() -> Route {
@@ -8,7 +9,8 @@ fn route() -> Route {
         user: "u".to_owned(),
         alias: "h".to_owned(),
         alias_port: 22,
-        proxy_command: None,
+        way: Way::Direct,
+        shell: true,
         host_keys: HostKeyPolicy::AcceptNew,
         identities: vec![Identity {
             path: PathBuf::from("/k"),
@@ -290,4 +292,85 @@ fn late_news_of_a_dead_attempt_is_ignored() {
             .on(Event::Fault(Fault::Protocol("x".to_owned())))
             .is_empty()
     );
+}
+
+#[test]
+fn a_jump_host_is_up_without_a_shell() {
+    let mut script = Script::new(Route {
+        shell: false,
+        ..route()
+    });
+    script.reach_login();
+    assert_eq!(script.on(Event::Accepted), [Wish::Up]);
+    assert!(script.life.is_up() && script.life.next_deadline().is_none());
+}
+
+#[test]
+fn through_a_jump_host_there_is_no_name_to_look_up() {
+    let bastion = NodeId(9);
+    let mut script = Script::new(Route {
+        way: Way::Jump(bastion),
+        ..route()
+    });
+    assert_eq!(script.start(), [Wish::Tunnel(bastion)]);
+    assert_eq!(script.on(Event::Connected), [Wish::Handshake]);
+    // A lost jump host is tried again; what it refuses is final.
+    let dropped = Event::Fault(Fault::Dropped("gone".to_owned()));
+    assert_eq!(script.on(dropped), [Wish::Hangup]);
+    let wishes = script.after(Duration::from_millis(4100));
+    assert_eq!(wishes, [Wish::Tunnel(bastion)]);
+    let refused = Event::Fault(Fault::Refused("not allowed".to_owned()));
+    assert_eq!(down(&script.on(refused)), "not allowed");
+}
+
+#[test]
+fn what_a_jump_host_refuses_is_said_in_words() {
+    for (code, text, host, said) in [
+        (
+            1,
+            "open failed",
+            "10.0.0.3",
+            "b refuses to forward to 10.0.0.3:22: administratively prohibited",
+        ),
+        (
+            2,
+            "Connection refused",
+            "10.0.0.3",
+            "b cannot connect to 10.0.0.3:22: connection refused",
+        ),
+        (
+            2,
+            "",
+            "10.0.0.3",
+            "b cannot connect to 10.0.0.3:22: the connection failed",
+        ),
+        (
+            3,
+            "open failed",
+            "::1",
+            "b refuses to forward to [::1]:22: unknown channel type",
+        ),
+        (
+            9,
+            "No.",
+            "h",
+            "b refuses to forward to h:22: reason 9 (no.)",
+        ),
+    ] {
+        let text = text.to_owned();
+        let fault = Refusal::fault(Some(&Refusal { code, text }), "b", host, 22);
+        assert_eq!(fault, Fault::Refused(said.to_owned()));
+    }
+    let busy = Refusal {
+        code: 4,
+        text: String::new(),
+    };
+    assert!(matches!(
+        Refusal::fault(Some(&busy), "b", "h", 22),
+        Fault::Dropped(why) if why.ends_with("resource shortage")
+    ));
+    assert!(matches!(
+        Refusal::fault(None, "b", "h", 22),
+        Fault::Refused(why) if why == "b refuses to forward to h:22"
+    ));
 }

@@ -1,5 +1,6 @@
 //! The words of a connection's life: how a node is reached, what happens, what is wished for.
 
+use crate::model::NodeId;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,8 +47,10 @@ pub struct Route {
     pub alias: String,
     /// The port with which that name is known.
     pub alias_port: u16,
-    /// A command whose standard input and output are the connection, instead of TCP.
-    pub proxy_command: Option<String>,
+    /// What carries the connection.
+    pub way: Way,
+    /// A shell is opened on it; a jump host has none.
+    pub shell: bool,
     /// Which host keys are accepted.
     pub host_keys: HostKeyPolicy,
     /// Private keys to try, in order.
@@ -62,6 +65,17 @@ pub struct Route {
     pub alive: Option<Duration>,
     /// What was sent may stay unacknowledged for so long; then the connection counts as dead.
     pub patience: Duration,
+}
+
+/// What carries a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// TCP from this machine.
+    Direct,
+    /// A command's standard input and output.
+    Command(String),
+    /// A channel on another connection, that of a jump host.
+    Jump(NodeId),
 }
 
 /// A private key file.
@@ -106,6 +120,16 @@ pub enum Method {
     Interactive,
 }
 
+impl Route {
+    /// The jump host, if there is one.
+    pub fn jump(&self) -> Option<NodeId> {
+        match self.way {
+            Way::Jump(jump) => Some(jump),
+            Way::Direct | Way::Command(_) => None,
+        }
+    }
+}
+
 /// Why a connection did not come up, or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -122,7 +146,7 @@ pub enum Fault {
 pub enum Event {
     /// The name's addresses, or why there are none.
     Resolved(Result<Vec<SocketAddr>, String>),
-    /// TCP (or the proxy command) is up.
+    /// TCP (or the proxy command, or the jump host's channel) is up.
     Connected,
     /// The key exchange is done; the fingerprint of the host key (`SHA256:…`) and what is known of it.
     Handshaken(String, HostKeyVerdict),
@@ -153,6 +177,8 @@ pub enum Wish {
     Dial(SocketAddr),
     /// Start the proxy command.
     Proxy(String),
+    /// Open a channel to the host on the connection of its jump host.
+    Tunnel(NodeId),
     /// Start the key exchange.
     Handshake,
     /// Append the presented host key to the known hosts.
@@ -174,8 +200,57 @@ pub enum Wish {
     Open,
     /// Close everything.
     Hangup,
-    /// The shell is there.
+    /// The shell is there, or a jump host may be used.
     Up,
     /// It came to nothing; why. No further event will come.
     Down(String),
+}
+
+/// Why a jump host opened no channel (RFC 4254 §5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason's number.
+    pub code: u32,
+    /// The jump host's own words.
+    pub text: String,
+}
+
+impl Refusal {
+    /// What that means for a connection to `host` and `port` through `jump`. Without a refusal it is
+    /// only known that there was one.
+    pub fn fault(refusal: Option<&Self>, jump: &str, host: &str, port: u16) -> Fault {
+        let at = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
+        let Some(Self { code, text }) = refusal else {
+            return Fault::Refused(format!("{jump} refuses to forward to {at}"));
+        };
+        let text: String = text.trim().chars().take(200).collect();
+        // "Connection refused", as the system of the jump host puts it; sshd's "open failed" says
+        // nothing more.
+        let said = match text.to_lowercase() {
+            text if text.is_empty() || text == "open failed" => None,
+            text => Some(text),
+        };
+        let reason = match code {
+            1 => "administratively prohibited".to_owned(),
+            2 => {
+                let said = said.unwrap_or_else(|| "the connection failed".to_owned());
+                return Fault::Refused(format!("{jump} cannot connect to {at}: {said}"));
+            },
+            3 => "unknown channel type".to_owned(),
+            4 => "resource shortage".to_owned(),
+            other => format!("reason {other}"),
+        };
+        let said = said.map(|said| format!(" ({said})")).unwrap_or_default();
+        let why = format!("{jump} refuses to forward to {at}: {reason}{said}");
+        if *code == 4 {
+            // That may pass.
+            Fault::Dropped(why)
+        } else {
+            Fault::Refused(why)
+        }
+    }
 }

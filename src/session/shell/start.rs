@@ -40,7 +40,7 @@ const INIT: &str = concat!(
     r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi;"#,
     // busybox ash takes a signal at its prompt for the end of its input, but for this option.
     r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
-    r#"stty -echo -onlcr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
+    r#"stty -echo -onlcr igncr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
 );
 
 /// The line that makes the shell evaluate [`INIT`]. Nothing may follow it before a mark came: zsh's
@@ -61,7 +61,7 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         let _ = write!(script, "{name}=\"{plain}\";export {name};");
     }
     script.push_str(concat!(
-        r#"stty -echo -onlcr;case "${SHELL##*/}" in "#,
+        r#"stty -echo -onlcr igncr;case "${SHELL##*/}" in "#,
         r#"bash)exec "$SHELL" --noediting -l;;"#,
         r#"zsh|dash|ash|mksh|ksh|ksh93|sh)exec "$SHELL" -l;;esac;"#,
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,

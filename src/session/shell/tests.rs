@@ -125,6 +125,34 @@ fn an_echo_is_taken_away_and_turned_off() {
 }
 
 #[test]
+fn bash_gets_no_false_echo_and_survives_a_changed_terminal() {
+    let bash = |status, seq| format!("\u{1e}{N}:{status}:{status}:{seq}:b\u{1e}");
+    let mut shell = shell();
+    assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
+    let send = |shell: &mut Shell| {
+        shell.command(b"stty sane", Stdin::Terminal);
+        let sent = String::from_utf8_lossy(shell.unsent()).into_owned();
+        shell.sent(sent.len());
+        sent
+    };
+    assert!(send(&mut shell).starts_with("\r:; _dust_n=1 "));
+    assert_eq!(feed(&mut shell, &bash(0, 1)), "<0>");
+    // Now the terminal echoes, and the return was a newline: an empty line, and its prompt.
+    send(&mut shell);
+    assert_eq!(feed(&mut shell, "\r\n:; _du"), "");
+    assert_eq!(
+        feed(&mut shell, &format!("st_n=2 x\r\n{}out\r\n", bash(0, 1))),
+        "out\n"
+    );
+    assert_eq!(shell.unsent(), b"", "nothing that the command would read");
+    assert_eq!(feed(&mut shell, &bash(0, 2)), "<0>");
+    assert!(send(&mut shell).starts_with(" _dust_n=3 _dust_s=;stty "));
+    // The same without echo.
+    assert_eq!(feed(&mut shell, &(bash(0, 2) + &bash(0, 3))), "<0>");
+    assert!(send(&mut shell).starts_with(" _dust_n=4 _dust_s=;stty "));
+}
+
+#[test]
 fn an_interrupt_reaches_a_running_command() {
     let mut shell = running("sleep 9");
     shell.interrupt();

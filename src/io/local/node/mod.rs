@@ -178,7 +178,8 @@ fn run(orders: &Orders) -> Result<()> {
     if let (Ok(End::Orphaned), Some(root)) = (&result, &orders.throw_away) {
         throw_away(&orders.dir, root);
     }
-    drop(lock);
+    // For the rest of this process's life: who sees the lock free sees the node gone.
+    std::mem::forget(lock);
     result.map(drop)
 }
 

@@ -1,4 +1,4 @@
-//! What libssh says of failures, and what that means.
+//! What libssh's errors mean.
 
 use super::{Fault, SshError, Step};
 
