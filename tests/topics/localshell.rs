@@ -93,6 +93,10 @@ fn a_full_screen_program_has_the_terminal() {
     pty.send("G");
     pty.wait_row("line 200");
     pty.resize(40, 90);
+    // less forgets a key that it has read when the signal about the size comes.
+    pty.wait_for("less in all of the new size", |s| {
+        rows(s).last().is_some_and(|row| row == "(END)")
+    });
     pty.send("g");
     pty.wait_row("line 39");
     pty.send("G");
