@@ -16,3 +16,4 @@ mod real_users;
 mod shells;
 mod stdin;
 mod targets_cli;
+mod testbed;
