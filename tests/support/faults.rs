@@ -20,7 +20,7 @@ use cloud::Cloud;
 pub(crate) use cloud::Until;
 
 use super::PATIENCE;
-use super::http::{Answer, Request};
+use super::http::{Answer, Request, form};
 use super::moto::Api;
 use super::xml::Xml;
 
@@ -109,6 +109,12 @@ impl Faults {
     /// Whether a repeated RunInstances with the same ClientToken is answered as the first was.
     pub(crate) fn honour_tokens(&self, yes: bool) {
         self.shared.state().tokens = yes.then(BTreeMap::new);
+    }
+
+    /// There is room for so many more instances. RunInstances launches as many as it can, between
+    /// MinCount and MaxCount.
+    pub(crate) fn room_for(&self, instances: usize) {
+        self.shared.state().cloud.room = Some(instances);
     }
 
     /// Instances that are launched from now on are not there for others than RunInstances yet.
@@ -313,6 +319,23 @@ impl Shared {
             .and_then(|token| self.first_answer(token, call))
         {
             return answer;
+        }
+        let mut request = request.clone();
+        if call.action == "RunInstances" {
+            let Some(count) = self.state().cloud.launches(call) else {
+                if let (Some(tokens), Some(token)) = (&mut self.state().tokens, &token) {
+                    tokens.remove(token);
+                }
+                self.changed.notify_all();
+                let Fault::Refuse(status, code, message) = NO_CAPACITY else {
+                    unreachable!("it refuses")
+                };
+                return refusal(status, code, message);
+            };
+            let mut params = call.params.clone();
+            params.retain(|(name, _)| name != "MinCount");
+            params.push(("MinCount".into(), count.to_string()));
+            request.body = form(&params).into_bytes();
         }
         let mut answer = request
             .send(self.moto)

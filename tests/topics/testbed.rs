@@ -363,6 +363,29 @@ fn the_proxy_honours_tokens_or_not() {
 }
 
 #[test]
+fn the_proxy_has_room_for_so_many() {
+    need_moto!();
+    let (_moto, faults, api) = proxied();
+    let run = |least, most| {
+        let params = [
+            ("ImageId", "ami-3eb46b49"),
+            ("MinCount", least),
+            ("MaxCount", most),
+        ];
+        let answer = api.call("RunInstances", &params);
+        answer
+            .map(|a| a.items("instancesSet").len())
+            .map_err(|r| r.code)
+    };
+    assert_eq!(run("1", "2"), Ok(2));
+    faults.room_for(3);
+    assert_eq!(run("1", "2"), Ok(2));
+    assert_eq!(run("2", "2"), Err("InsufficientInstanceCapacity".into()));
+    assert_eq!(run("1", "2"), Ok(1));
+    assert_eq!(run("1", "2"), Err("InsufficientInstanceCapacity".into()));
+}
+
+#[test]
 fn the_proxy_hides_new_instances_for_a_while() {
     need_moto!();
     let (_moto, faults, api) = proxied();

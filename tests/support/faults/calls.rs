@@ -49,7 +49,9 @@ pub(crate) const UNAUTHORIZED: Fault = Fault::Refuse(
     403,
     "UnauthorizedOperation",
     "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is \
-     not authorized to perform this action because no identity-based policy allows it",
+     not authorized to perform: ec2:RunInstances on resource: \
+     arn:aws:ec2:eu-west-1:123456789012:instance/* because no identity-based policy allows the \
+     ec2:RunInstances action. Encoded authorization failure message: abcdefghijklmnopqrstuvwxyz",
 );
 /// The access key is none that AWS knows.
 pub(crate) const AUTH_FAILURE: Fault = Fault::Refuse(

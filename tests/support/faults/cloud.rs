@@ -42,6 +42,7 @@ pub(super) struct Cloud {
     pub(super) stopping: Option<Until>,
     pub(super) consoles: BTreeMap<String, String>,
     pub(super) reasons: BTreeMap<String, (String, String)>,
+    pub(super) room: Option<usize>,
     pub(super) replaced: Vec<(String, String)>,
     /// Instances that are hidden.
     hidden: BTreeMap<String, Until>,
@@ -76,6 +77,20 @@ impl Cloud {
             }
         }
         None
+    }
+
+    /// How many instances a RunInstances launches; None: there is no room. Moto goes by MinCount
+    /// alone.
+    pub(super) fn launches(&mut self, call: &Call) -> Option<usize> {
+        let number = |name| call.param(name).parse::<usize>().ok();
+        let least = number("MinCount").unwrap_or(1);
+        let most = number("MaxCount").unwrap_or(least);
+        let count = self.room.map_or(most, |room| most.min(room));
+        if count < least {
+            return None;
+        }
+        self.room = self.room.map(|room| room - count);
+        Some(count)
     }
 
     /// Takes note of a call that succeeded, and makes its answer EC2's.
