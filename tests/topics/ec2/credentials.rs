@@ -141,7 +141,10 @@ fn the_secret_key_is_told_nobody() {
     let lab = lab!();
     lab.file_of(ONE);
     lab.faults.on(When::any(), AUTH_FAILURE);
-    let run = lab.dust(&["-v", "start"]).run();
+    let run = lab
+        .dust(&["-v", "start"])
+        .run()
+        .expect_notice(&["aws", "credentials"]);
     assert!(!run.all().contains("wJalrXUtnFEMI"), "{}", run.report());
 }
 

@@ -24,7 +24,8 @@ fn one_each(lab: &Lab) {
 #[test]
 fn a_launch_index_is_the_node_of_that_place() {
     let lab = lab!();
-    lab.file_of("@n[08-11],x,y\ninstance_type=t2.small\nimage=ami-3eb46b49\n");
+    let kind = "instance_type=t2.small\nimage=ami-3eb46b49\n";
+    lab.file_of(&format!("@n[08-11]\n{kind}@y\n{kind}@x\n{kind}"));
     lab.launch();
     let runs = lab.faults.calls_of("RunInstances");
     assert_eq!(
