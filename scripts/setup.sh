@@ -1,10 +1,14 @@
 #!/bin/sh
 # Installs what Debian packages the demo or the tests need and this machine lacks; where it may not
-# (no root, no password-less sudo, no apt-get), it names them.
+# (no root, no password-less sudo, no apt-get), it names them. What else the tests need goes to the
+# user's own folders: cargo-nextest, and moto (140 MB, half a minute) under ~/.cache/dust-tests.
 #
 #   scripts/setup.sh demo    what building dust needs
 #   scripts/setup.sh test    what the tests need as well
 set -eu
+
+# The EC2 API of the tests. tests/support/moto.rs looks for this version.
+moto=5.2
 
 what=${1:-}
 case $what in
@@ -57,7 +61,10 @@ if [ "$what" = test ]; then
     need pgrep procps
     need useradd passwd
     need openssl openssl
-    need python3 python3-minimal
+    # moto's home is a Python environment of its own.
+    if ! has python3 || ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+        missing="$missing python3 python3-venv"
+    fi
 fi
 
 if [ -n "$missing" ]; then
@@ -91,4 +98,23 @@ if [ "$what" = test ] && ! cargo nextest --version >/dev/null 2>&1; then
     echo "installing cargo-nextest"
     # It is a program of its own: its build belongs to no target folder of this project.
     env -u CARGO_TARGET_DIR cargo install --locked cargo-nextest </dev/null
+fi
+
+if [ "$what" = test ]; then
+    place=${XDG_CACHE_HOME:-$HOME/.cache}/dust-tests
+    if [ ! -x "$place/moto-$moto/bin/python" ]; then
+        echo "installing moto $moto in $place"
+        mkdir -p "$place"
+        new=$(mktemp -d "$place/new.XXXXXX")
+        trap 'rm -rf "$new"' EXIT
+        python3 -m venv "$new" </dev/null
+        # moto[server] would bring three times as much, for other services than EC2.
+        "$new/bin/python" -m pip install --quiet --disable-pip-version-check \
+            "moto[ec2]==$moto.*" flask flask-cors </dev/null
+        # It appears whole. Whoever was faster made the same.
+        if [ ! -x "$place/moto-$moto/bin/python" ]; then
+            rm -rf "$place/moto-$moto"
+            mv -T "$new" "$place/moto-$moto"
+        fi
+    fi
 fi

@@ -3,11 +3,23 @@
 pub(crate) mod bad;
 pub(crate) mod deps;
 pub(crate) mod env;
+#[cfg_attr(
+    not(feature = "ec2"),
+    allow(dead_code, reason = "the tests of the provider use the rest")
+)]
+pub(crate) mod faults;
+pub(crate) mod http;
+#[cfg_attr(
+    not(feature = "ec2"),
+    allow(dead_code, reason = "the tests of the provider use the rest")
+)]
+pub(crate) mod moto;
 pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod sshd;
+pub(crate) mod xml;
 
 use std::time::{Duration, Instant};
 

@@ -4,6 +4,8 @@ mod auth;
 mod bad_nodes;
 mod bad_text;
 mod crowds;
+#[cfg(feature = "ec2")]
+mod ec2;
 mod guards;
 mod harness;
 mod hostkeys;
@@ -16,3 +18,5 @@ mod real_users;
 mod shells;
 mod stdin;
 mod targets_cli;
+mod testbed;
+mod without_aws;
