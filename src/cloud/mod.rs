@@ -6,10 +6,22 @@
 //! `dust:cluster=CLUSTER`. An instance of a launch of many, which dust has not named yet, is told by
 //! `dust:nodes` (the folded names of that launch) and its launch index.
 
+pub mod console;
+pub mod fault;
+pub mod identity;
+#[cfg(test)]
+mod lab;
+pub mod launch;
+pub mod plan;
+pub mod rules;
+
 use std::collections::BTreeMap;
 
 use crate::config::Settings;
 use crate::model::NodeState;
+
+/// Folds names: `worker0 worker1` to `worker[0-1]`.
+pub type Fold = fn(&[&str]) -> String;
 
 /// The tag that holds the cluster's name.
 pub const CLUSTER_TAG: &str = "dust:cluster";

@@ -235,7 +235,8 @@ impl Names {
         (0..self.count()).map(|place| self.get(place))
     }
 
-    fn get(&self, mut place: u64) -> String {
+    /// The name at a place below [`Self::count`], from 0.
+    pub fn get(&self, mut place: u64) -> String {
         let mut pieces = Vec::with_capacity(self.parts.len());
         for part in self.parts.iter().rev() {
             pieces.push(match part {

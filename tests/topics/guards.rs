@@ -53,6 +53,9 @@ const ACTS: &[&str] = &[
     "UnixListener",
     "mio::",
     "libssh_rs",
+    "tokio::",
+    "aws_config",
+    "aws_sdk_ec2",
 ];
 
 fn root() -> &'static Path {
