@@ -2,6 +2,7 @@
 //! out, in order, to be performed by `io`. No clock, no socket, no terminal.
 
 mod batch;
+mod clouds;
 mod complete;
 mod exec;
 mod feed;
@@ -23,6 +24,7 @@ mod typed;
 pub use batch::BatchInput;
 pub use feed::FeedEvent;
 
+use crate::cloud;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
 use crate::error::Result;
@@ -70,6 +72,8 @@ pub enum Event<'a> {
     Provided(Provided),
     /// An answer about a key that needs a passphrase: the path.
     KeyLocked(PathBuf),
+    /// News of EC2, to the question of this number.
+    Cloud(u64, cloud::News),
 }
 
 /// What a provider did or found out.
@@ -179,6 +183,8 @@ pub enum Effect {
     LocalInput(Vec<u8>),
     /// Ask the provider `local`: request number, what, cluster, nodes.
     Provider(u64, ProviderOp, String, Vec<String>),
+    /// Ask EC2: request number, where, what. [`Event::Cloud`] answers.
+    Cloud(u64, cloud::Account, cloud::Ask),
     /// Append to the history file.
     History(String),
     /// Show or hide what is typed (in a batch, where the terminal does the editing).
@@ -387,6 +393,7 @@ impl App {
             Event::LocalEnded(result) => self.local_ended(result),
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),
+            Event::Cloud(request, news) => self.cloud_news(now, request, news),
         }
         self.advance(now);
     }

@@ -10,6 +10,7 @@ use super::tty::{self, Echo, Output, Terminal};
 use super::worker::{self, Answer, KeyFile, Workers};
 use super::{Place, clock, files, pty::LocalCommand, sys};
 use crate::app::{App, BACKLOG_MAX, Effect, Event};
+use crate::cloud;
 use crate::error::Error;
 use crate::session::life::{self, Method};
 use mio::unix::SourceFd;
@@ -366,6 +367,11 @@ impl Loop {
                     let place = self.place.clone();
                     self.workers
                         .run(move || worker::provide(request, op, cluster, &names, &place));
+                },
+                Effect::Cloud(request, _, _) => {
+                    let why = "this dust was built without EC2 (cargo feature ec2)";
+                    let news = cloud::News::Failed(cloud::Fault::new(why));
+                    self.app.handle(now, Event::Cloud(request, news));
                 },
                 Effect::Local(line) => self.start_local(now, &line),
                 Effect::LocalInput(bytes) => match &mut self.local {
