@@ -14,6 +14,7 @@ mod lab;
 pub mod launch;
 pub mod plan;
 pub mod rules;
+pub mod settle;
 
 use std::collections::BTreeMap;
 

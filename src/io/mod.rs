@@ -1,6 +1,8 @@
 //! The only impure folder: it performs what the rest decides.
 
 pub mod clock;
+#[cfg(feature = "ec2")]
+pub mod ec2;
 pub mod files;
 mod jump;
 mod links;

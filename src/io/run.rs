@@ -10,7 +10,6 @@ use super::tty::{self, Echo, Output, Terminal};
 use super::worker::{self, Answer, KeyFile, Workers};
 use super::{Place, clock, files, pty::LocalCommand, sys};
 use crate::app::{App, BACKLOG_MAX, Effect, Event};
-use crate::cloud;
 use crate::error::Error;
 use crate::session::life::{self, Method};
 use mio::unix::SourceFd;
@@ -331,6 +330,7 @@ impl Loop {
                 };
                 self.app.handle(now, Event::Link(node, attempt, event));
             },
+            Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
             Answer::Child(result) => {
                 self.local_child = false;
@@ -368,10 +368,8 @@ impl Loop {
                     self.workers
                         .run(move || worker::provide(request, op, cluster, &names, &place));
                 },
-                Effect::Cloud(request, _, _) => {
-                    let why = "this dust was built without EC2 (cargo feature ec2)";
-                    let news = cloud::News::Failed(cloud::Fault::new(why));
-                    self.app.handle(now, Event::Cloud(request, news));
+                Effect::Cloud(request, account, ask) => {
+                    self.workers.ask_cloud(request, account, ask);
                 },
                 Effect::Local(line) => self.start_local(now, &line),
                 Effect::LocalInput(bytes) => match &mut self.local {

@@ -4,6 +4,7 @@
 
 use super::ssh::{self, Key};
 use crate::app::{Provided, ProviderOp};
+use crate::cloud;
 use crate::model::NodeId;
 use crate::session::life::{Fault, Methods};
 use libssh_rs::Session;
@@ -41,6 +42,8 @@ pub enum Answer {
     Provided(Provided),
     /// A local command has ended with this status.
     Child(Result<u8, String>),
+    /// News of EC2, to the question of this number.
+    Cloud(u64, cloud::News),
 }
 
 /// A session on its way back to the loop.
@@ -75,6 +78,9 @@ pub struct Workers {
     waker: Arc<Waker>,
     running: usize,
     waiting: std::collections::VecDeque<WorkItem>,
+    /// The way to the thread that asks EC2, once there is one.
+    #[cfg(feature = "ec2")]
+    cloud: Option<super::ec2::Asks>,
 }
 
 struct WorkItem(Work);
@@ -95,6 +101,8 @@ impl Workers {
             waker,
             running: 0,
             waiting: std::collections::VecDeque::new(),
+            #[cfg(feature = "ec2")]
+            cloud: None,
         }
     }
 
@@ -107,9 +115,65 @@ impl Workers {
     /// The next answer, if there is one.
     pub fn answer(&mut self) -> Option<Answer> {
         let answer = self.answers.try_recv().ok()?;
-        self.running = self.running.saturating_sub(1);
-        self.start_some();
+        // EC2's thread is none of those that are counted.
+        if !matches!(answer, Answer::Cloud(..)) {
+            self.running = self.running.saturating_sub(1);
+            self.start_some();
+        }
         Some(answer)
+    }
+
+    /// Asks EC2; [`Answer::Cloud`] brings what there is to say, one by one.
+    pub fn ask_cloud(&mut self, request: u64, account: cloud::Account, ask: cloud::Ask) {
+        if let Err(fault) = self.send_to_cloud(request, account, ask) {
+            let news = cloud::News::Failed(fault);
+            if self.sender.send(Answer::Cloud(request, news)).is_ok() {
+                drop(self.waker.wake());
+            }
+        }
+    }
+
+    #[cfg(feature = "ec2")]
+    #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
+    fn send_to_cloud(
+        &mut self,
+        request: u64,
+        account: cloud::Account,
+        ask: cloud::Ask,
+    ) -> Result<(), cloud::Fault> {
+        let (sender, waker) = (&self.sender, &self.waker);
+        let asks = self.cloud.get_or_insert_with(|| {
+            let (asks, inbox) = super::ec2::channel();
+            let (sender, waker) = (sender.clone(), Arc::clone(waker));
+            std::thread::spawn(move || {
+                super::ec2::serve(inbox, move |request, news| {
+                    if sender.send(Answer::Cloud(request, news)).is_ok() {
+                        drop(waker.wake());
+                    }
+                });
+            });
+            asks
+        });
+        if asks.send(request, account, ask) {
+            return Ok(());
+        }
+        self.cloud = None;
+        Err(cloud::Fault::new("dust failed inside while it asked EC2").hint("try again"))
+    }
+
+    #[cfg(not(feature = "ec2"))]
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "with EC2 the thread is started here"
+    )]
+    fn send_to_cloud(
+        &mut self,
+        _request: u64,
+        _account: cloud::Account,
+        _ask: cloud::Ask,
+    ) -> Result<(), cloud::Fault> {
+        let text = "this dust was built without EC2 (cargo feature ec2)";
+        Err(cloud::Fault::new(text).hint("`cargo install --features ec2`"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
