@@ -181,7 +181,7 @@ fn line(message: &str) -> String {
         .unwrap_or_default();
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
-    text.strip_suffix('.').map_or(text.clone(), str::to_owned)
+    text.strip_suffix('.').unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]

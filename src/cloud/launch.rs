@@ -13,6 +13,11 @@ const TAG_VALUE_MAX: usize = 256;
 /// The most instances that one call is asked for.
 const CALL_MAX: usize = 1000;
 
+/// The name of the security group that dust makes for a cluster.
+pub fn own_group(cluster: &str) -> String {
+    format!("dust-{cluster}")
+}
+
 /// What an instance is launched with, as its file says it. Nodes whose options are equal are
 /// launched by one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

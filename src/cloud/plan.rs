@@ -1,7 +1,7 @@
 //! What `start` has to do, and how file and cloud differ.
 
 use super::identity::{Roster, Who};
-use super::launch::{Launch, Options};
+use super::launch::{Launch, Options, own_group};
 use super::{Fault, Fold, Instance, Plan, Wanted};
 use crate::model::NodeState;
 
@@ -130,9 +130,11 @@ fn drift(node: &Wanted, instance: &Instance) -> Vec<(String, String, String, Str
         let all_there = file
             .iter()
             .all(|written| groups.iter().any(|group| is(written, group)));
+        // The cluster's own group is added by `ec2sec add`, whatever else there is.
+        let own = own_group(instance.cluster().unwrap_or_default());
         let no_other = groups
             .iter()
-            .all(|group| file.iter().any(|written| is(written, group)));
+            .all(|group| *group.1 == own || file.iter().any(|written| is(written, group)));
         if !all_there || !no_other {
             let cloud: Vec<&str> = groups.values().map(String::as_str).collect();
             note("security_group", &file.join(","), &cloud.join(","));

@@ -145,9 +145,13 @@ fn drift_is_what_the_file_says_otherwise() {
         ]
     );
     // Written by name or by id, in any order, it is the same.
-    instance.groups = [("sg-2", "web"), ("sg-1", "default")]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
+    instance.groups = [
+        ("sg-2", "web"),
+        ("sg-1", "default"),
+        ("sg-9", "dust-sample"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
     let work = Work::new("sample", &[node], &[instance], fold);
     assert!(work.plan.drift.iter().all(|d| d.1 != "security_group"));
 }

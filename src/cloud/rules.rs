@@ -33,7 +33,7 @@ impl Rule {
                 return Err(Error::usage(text).hint("`all` for all of them"));
             },
             None => None,
-            Some(all) if matches!(all, "all" | "*" | "any" | "-") => None,
+            Some("all" | "*" | "any" | "-") => None,
             Some(ports) if has_ports => Some(read_ports(ports)?),
             Some(ports) => {
                 let text = format!("{protocol} has no ports, but `{}`", shown(ports));

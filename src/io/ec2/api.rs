@@ -4,6 +4,7 @@ use super::convert;
 use super::trouble::{Trouble, trouble};
 use crate::cloud::fault::REGION_HINT;
 use crate::cloud::{Account, Fault, Instance};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::Client;
 use aws_smithy_types::retry::RetryConfig;
@@ -78,7 +79,11 @@ async fn connect(account: &Account) -> Result<Api, Fault> {
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &account.profile {
-        loader = loader.profile_name(profile);
+        // A profile that is named counts more than keys in the environment, as in the AWS CLI.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(credentials.build());
     }
     if let Some(endpoint) = &account.endpoint {
         loader = loader.endpoint_url(endpoint);

@@ -50,7 +50,7 @@ pub(super) fn instance(from: &types::Instance, region: &str) -> Option<Instance>
     ];
     let reason = from
         .state_reason()
-        .and_then(|why| why.message().or(why.code()));
+        .and_then(|why| why.message().or_else(|| why.code()));
     Some(Instance {
         id: text(from.instance_id())?,
         state: state(from.state()),

@@ -3,6 +3,7 @@
 use super::convert::{filter, tag_list};
 use super::trouble::{Trouble, trouble};
 use super::{Api, Call, address, rules};
+use crate::cloud::launch::own_group;
 use crate::cloud::rules::only;
 use crate::cloud::{CLUSTER_TAG, Fault, Rule};
 use crate::model::nearest::nearest;
@@ -13,11 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const FILTER_MAX: usize = 200;
 /// What a page of a description holds at most.
 const PAGE: i32 = 1000;
-
-/// The name of a cluster's own group.
-pub(super) fn own_name(cluster: &str) -> String {
-    format!("dust-{cluster}")
-}
 
 /// The VPC of a subnet, or the region's default VPC.
 pub(super) async fn vpc(api: &Api, subnet: Option<&str>) -> Result<String, Trouble> {
@@ -116,7 +112,7 @@ pub(super) async fn ensure(
     ports: &BTreeSet<u16>,
 ) -> Result<String, Trouble> {
     let api = &call.api;
-    let name = own_name(cluster);
+    let name = own_group(cluster);
     let look = || {
         let filters = vec![
             filter("vpc-id", [vpc]),

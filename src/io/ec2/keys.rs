@@ -6,6 +6,7 @@ use crate::cloud::{Fault, KeyPair, News};
 use crate::io::{files, sys};
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyFormat, KeyPairInfo, KeyType};
+use aws_smithy_types::base64;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -169,8 +170,18 @@ fn is_of(pair: &KeyPairInfo, file: &Path) -> bool {
 
 fn public_part(file: &Path) -> Option<ssh_key::PublicKey> {
     let text = zeroize::Zeroizing::new(files::read_text(file).ok()?);
-    let key = ssh_key::PrivateKey::from_openssh(text.as_bytes()).ok()?;
+    let key = decode(&text)?;
     Some(key.public_key().clone())
+}
+
+/// A key in OpenSSH's format (PROTOCOL.key of OpenSSH). Its lines have the length that OpenSSH gives
+/// them in some files of EC2's, and others in others.
+fn decode(text: &str) -> Option<ssh_key::PrivateKey> {
+    let (_, rest) = text.split_once("-----BEGIN OPENSSH PRIVATE KEY-----")?;
+    let (body, _) = rest.split_once("-----END")?;
+    let body = zeroize::Zeroizing::new(body.split_whitespace().collect::<String>());
+    let bytes = zeroize::Zeroizing::new(base64::decode(body.as_str()).ok()?);
+    ssh_key::PrivateKey::from_bytes(&bytes).ok()
 }
 
 /// Puts the public half of a key that is here into EC2. False: it cannot be read.
@@ -264,6 +275,38 @@ mod tests {
         for bad in ["", ".", "..", "a/b", "a b", "ü"] {
             assert_eq!(place("eu-west-1", bad), None, "{bad}");
             assert_eq!(place(bad, "key"), None, "{bad}");
+        }
+    }
+
+    /// Whatever the length of its lines.
+    #[test]
+    fn a_key_is_read() {
+        // It opens nothing.
+        const BODY: &str = concat!(
+            "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUxOQAA",
+            "ACDyDHTvfKEALTKHFMFriN94zgMKE/+rke+dwH89BdaXzwAAAIjzPgbL8z4GywAAAAtzc2gtZWQyNTUx",
+            "OQAAACDyDHTvfKEALTKHFMFriN94zgMKE/+rke+dwH89BdaXzwAAAECQBIiAWxRVqQnaUX67HIKobSKI",
+            "1vrfu3ZPuj+u5aLt0fIMdO98oQAtMocUwWuI33jOAwoT/6uR753Afz0F1pfPAAAAAAECAwQF",
+        );
+        const PUBLIC: &str =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPIMdO98oQAtMocUwWuI33jOAwoT/6uR753Afz0F1pfP";
+        let public = ssh_key::PublicKey::from_openssh(PUBLIC).unwrap();
+        for width in [64, 70, 1000] {
+            let lines: Vec<&str> = BODY
+                .as_bytes()
+                .chunks(width)
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            let text = format!(
+                "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+                lines.join("\n")
+            );
+            let key = decode(&text).unwrap();
+            assert_eq!(key.public_key().key_data(), public.key_data(), "{width}");
+        }
+        let half = "-----BEGIN OPENSSH PRIVATE KEY-----\nAA\n-----END";
+        for bad in ["", half, BODY] {
+            assert!(decode(bad).is_none(), "{bad}");
         }
     }
 

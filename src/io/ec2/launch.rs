@@ -120,12 +120,12 @@ impl<'a> Known<'a> {
         let groups = match &options.security_group {
             Some(written) if written.iter().all(|group| groups::is_id(group)) => written.clone(),
             Some(written) => {
-                let vpc = self.vpc(call, &options.subnet).await?;
+                let vpc = self.vpc(call, options.subnet.as_deref()).await?;
                 let ids = groups::ids(&call.api, &vpc, written).await;
                 ids.map_err(|trouble| trouble.fault)?
             },
             None => {
-                let vpc = self.vpc(call, &options.subnet).await?;
+                let vpc = self.vpc(call, options.subnet.as_deref()).await?;
                 vec![self.own_group(call, vpc).await?]
             },
         };
@@ -165,13 +165,14 @@ impl<'a> Known<'a> {
 }
 
 impl Known<'_> {
-    async fn vpc(&mut self, call: &Call, subnet: &Option<String>) -> Result<String, Fault> {
-        if let Some(known) = self.vpcs.get(subnet) {
+    async fn vpc(&mut self, call: &Call, subnet: Option<&str>) -> Result<String, Fault> {
+        let subnet = subnet.map(str::to_owned);
+        if let Some(known) = self.vpcs.get(&subnet) {
             return known.clone();
         }
         let vpc = groups::vpc(&call.api, subnet.as_deref()).await;
         let vpc = vpc.map_err(|trouble| trouble.fault);
-        self.vpcs.insert(subnet.clone(), vpc.clone());
+        self.vpcs.insert(subnet, vpc.clone());
         vpc
     }
 

@@ -4,6 +4,7 @@ use super::change::reread;
 use super::convert::security_group;
 use super::trouble::{Trouble, trouble};
 use super::{Api, Call, groups};
+use crate::cloud::launch::own_group;
 use crate::cloud::{Claim, Fault, Instance, News, Rule};
 use aws_sdk_ec2::types;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,7 +204,7 @@ pub(super) async fn allow(
         match answer.map_err(|error| trouble("ModifyInstanceAttribute", error)) {
             Ok(_) => {
                 targets.insert(id.clone());
-                names.insert(id, groups::own_name(cluster));
+                names.insert(id, own_group(cluster));
             },
             Err(trouble) => call.failed(node, trouble.fault),
         }
