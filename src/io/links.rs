@@ -181,7 +181,11 @@ impl Links {
             entry.flows |= opened;
         }
         match sweep {
-            Sweep::More => self.mark_ready(id),
+            // What a flood keeps busy is never drained: what is to be sent (Ctrl-C) goes in between.
+            Sweep::More => {
+                self.flush(app, id);
+                self.mark_ready(id);
+            },
             Sweep::Drained => self.flush(app, id),
             Sweep::Over => self.close(id),
         }
