@@ -96,6 +96,7 @@ impl Inventory {
                 state,
                 attrs: attributes(def),
                 tags: def.settings.tags.clone(),
+                aside: false,
             });
             self.entries.insert(
                 id,

@@ -140,6 +140,7 @@ fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
         state: NodeState::Running,
         attrs: BTreeMap::new(),
         tags: def.settings.tags,
+        aside: false,
     });
     nodes.collect()
 }

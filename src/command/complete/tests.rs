@@ -15,6 +15,7 @@ fn nodes() -> Vec<Node> {
         state,
         attrs: BTreeMap::from([("image".to_owned(), image.to_owned())]),
         tags: BTreeMap::from([("owner".to_owned(), format!("dev ops{id}"))]),
+        aside: false,
     };
     vec![
         node(0, "master", NodeState::Running, "ami-1"),
