@@ -59,6 +59,8 @@ struct Asked {
     /// The nodes that it is about, by the names that answers use.
     nodes: Vec<(String, NodeId)>,
     failed: HashSet<NodeId>,
+    /// It has told what there is.
+    told: bool,
     since: Instant,
 }
 
@@ -155,6 +157,7 @@ impl App {
             what,
             nodes,
             failed: HashSet::new(),
+            told: false,
             since: now,
         };
         self.clouds.asked.insert(id, asked);

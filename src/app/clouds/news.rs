@@ -33,9 +33,10 @@ impl App {
     }
 
     fn take_instances(&mut self, now: Instant, request: u64, instances: &[Instance]) {
-        let Some(asked) = self.clouds.asked.get(&request) else {
+        let Some(asked) = self.clouds.asked.get_mut(&request) else {
             return;
         };
+        asked.told = true;
         let account = asked.account.clone();
         let renumber = asked.what == What::Inventory;
         let known = self.clouds.accounts.entry(account.clone()).or_default();
@@ -129,7 +130,9 @@ impl App {
                     let names = self.folded(&ids);
                     self.notice(&format!("{text}: {names}"));
                 }
-                self.ask_cloud(now, &asked.account, Ask::Describe, What::Look, Vec::new());
+                if !asked.told {
+                    self.ask_cloud(now, &asked.account, Ask::Describe, What::Look, Vec::new());
+                }
             },
             What::Console => self.console_done(now, &ids),
             What::Inventory
