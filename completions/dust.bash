@@ -32,14 +32,14 @@ _dust_kind() {
         target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
-        setting) _dust_words color command-timeout fanout fold quiet timeout ;;
+        setting) _dust_words boot color command-timeout fanout fold quiet timeout ;;
         value)
             case $2 in
                 color) _dust_words auto always never ;;
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd diff disconnect exit quit help history load plan reconnect refresh set show start stop terminate use targets target filters filter keys ;;
+        topic) _dust_words cd diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard ;;
         none) ;;
         *)
             local -a choices
@@ -128,7 +128,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect exit help history load plan reconnect refresh set show start stop terminate use demo completions ;;
+            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh set show start stop tag terminate untag use demo completions ;;
         esac
         return
     fi
@@ -138,9 +138,11 @@ _dust() {
         cd) flags='--help' kinds=('dir') ;;
         diff) flags='--help' kinds=() ;;
         disconnect) flags='--help' kinds=('target') ;;
+        ec2sec) flags='--help' kinds=('show add remove' 'target' 'tcp udp icmp all' 'none' 'none') ;;
         exit | quit) flags='--help' kinds=() ;;
         help | '?') flags='--help' kinds=('topic') ;;
         history) flags='--help' kinds=('none') ;;
+        keys) flags='--help' kinds=() ;;
         load) flags='--help' kinds=('file') ;;
         plan) flags='--help' kinds=('target') ;;
         reconnect) flags='--help' kinds=('target') ;;
@@ -149,7 +151,9 @@ _dust() {
         show) flags='--verbose --help' kinds=('target') ;;
         start) flags='--no-wait --help' kinds=('target') ;;
         stop) flags='--yes --help' kinds=('target') ;;
+        tag) flags='--help' kinds=('target' 'none') rest=1 ;;
         terminate) flags='--yes --help' kinds=('target') ;;
+        untag) flags='--help' kinds=('target' 'none') rest=1 ;;
         use) flags='--help' kinds=('target') ;;
         completions) kinds=('bash zsh fish') ;;
         *) return ;;

@@ -111,7 +111,11 @@ impl App {
 
     /// Nothing runs that the next line has to wait for.
     fn is_free(&self) -> bool {
-        self.jobs.is_idle() && self.requests.is_empty() && !self.local_runs && !self.is_unsettled()
+        self.jobs.is_idle()
+            && self.requests.is_empty()
+            && self.cloud_is_idle()
+            && !self.local_runs
+            && !self.is_unsettled()
     }
 
     /// Goes on with the next line, or ends.
@@ -183,7 +187,9 @@ impl App {
     /// Ctrl-C as a signal: what runs is interrupted, then the run ends.
     pub(super) fn interrupt(&mut self, now: Instant) {
         let Mode::Batch(batch) = &mut self.mode else {
-            self.interrupt_job(now);
+            if !self.interrupt_job(now) {
+                self.stop_waiting(now);
+            }
             return;
         };
         let again = batch.interrupted.is_some();
@@ -194,6 +200,7 @@ impl App {
         batch.scanned = 0;
         batch.script = false;
         if again || !self.interrupt_job(now) {
+            self.stop_waiting(now);
             self.finish(130);
         }
     }

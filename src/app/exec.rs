@@ -19,6 +19,11 @@ impl App {
             Command::Cd { dir } => self.cd(dir),
             Command::Diff => self.diff(),
             Command::Disconnect { target } => self.disconnect(now, &target),
+            Command::Ec2Sec {
+                action,
+                target,
+                rule,
+            } => self.ec2sec(now, action, target.as_deref(), &rule),
             Command::Exit => {
                 self.leave();
                 Ok(())
@@ -31,10 +36,14 @@ impl App {
                 self.show_history(count);
                 Ok(())
             },
-            Command::Load { file } => self.load_and_tell(&file),
-            Command::Plan { target } => self.plan(target.as_deref()),
+            Command::Keys => self.keys(now),
+            Command::Load { file } => self.load_and_tell(now, &file),
+            Command::Plan { target } => self.plan(now, target.as_deref()),
             Command::Reconnect { target } => self.reconnect(now, &target),
-            Command::Refresh => self.refresh(),
+            Command::Refresh => {
+                self.refresh(now);
+                Ok(())
+            },
             Command::Settings => {
                 self.show_settings();
                 Ok(())
@@ -50,10 +59,12 @@ impl App {
             Command::Show { verbose, what } => self.show(verbose, what.as_deref()),
             Command::Start { target, wait } => self.start_nodes(now, target.as_deref(), wait),
             Command::Stop { target, yes } => self.end_nodes(now, ProviderOp::Stop, &target, yes),
+            Command::Tag { target, tags } => self.tag(now, &target, &tags),
             Command::Terminate { target, yes } => {
                 self.end_nodes(now, ProviderOp::Terminate, &target, yes)
             },
-            Command::Use { target } => self.use_target(&target),
+            Command::Untag { target, tags } => self.untag(now, &target, &tags),
+            Command::Use { target } => self.use_target(now, &target),
         }
     }
 
@@ -109,12 +120,17 @@ impl App {
         })
     }
 
-    fn load_and_tell(&mut self, file: &Path) -> Result<()> {
-        self.load(file)?;
+    fn load_and_tell(&mut self, now: Instant, file: &Path) -> Result<()> {
+        self.load(now, file)?;
         let cluster = self.inventory.clusters().last();
         let text = cluster.map(|cluster| {
             let names = fold(cluster.nodes.iter().map(|node| &node.name));
             let count = cluster.nodes.len();
+            if count == 0 && cluster.provider == Provider::Ec2 {
+                let region = cluster.settings.region.as_deref();
+                let region = region.unwrap_or("its region");
+                return format!("{}: every instance of {region}", cluster.name);
+            }
             format!("{}: {count} nodes: {names}", cluster.name)
         });
         self.notice(&text.unwrap_or_default());
@@ -147,7 +163,7 @@ impl App {
         self.answer(&text);
     }
 
-    fn use_target(&mut self, target: &str) -> Result<()> {
+    fn use_target(&mut self, now: Instant, target: &str) -> Result<()> {
         let all = self.inventory.all();
         let before = self.inventory.working().to_vec();
         self.inventory.set_working(all);
@@ -163,6 +179,9 @@ impl App {
             },
             Err(error) => {
                 self.inventory.set_working(before);
+                if self.use_region(now, target)? {
+                    return Ok(());
+                }
                 Err(error)
             },
         }
@@ -170,6 +189,7 @@ impl App {
 
     fn disconnect(&mut self, now: Instant, target: &str) -> Result<()> {
         for id in &self.resolve(target)? {
+            self.leave_boots(id);
             self.drop_node(now, id, "disconnected by you");
         }
         Ok(())
@@ -194,7 +214,7 @@ impl App {
         Ok(())
     }
 
-    fn refresh(&mut self) -> Result<()> {
+    fn refresh(&mut self, now: Instant) {
         let locals: Vec<(String, Vec<String>)> = self
             .inventory
             .clusters()
@@ -208,6 +228,7 @@ impl App {
         for (cluster, names) in locals {
             self.provide(ProviderOp::List, cluster, names, Then::Nothing);
         }
-        Ok(())
+        self.inventory.arrange(true);
+        self.ask_inventory(now, None);
     }
 }

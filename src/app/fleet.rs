@@ -108,6 +108,14 @@ impl Run {
         usize::from(route.shell) + usize::from(route.shell && route.jump().is_some())
     }
 
+    /// Its connection is gone.
+    fn forget_shell(&mut self) {
+        self.shell = None;
+        self.mark_by = None;
+        self.alive_at = None;
+        self.connected = false;
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.current.is_some() || !self.queue.is_empty() || self.is_settling()
     }
@@ -184,6 +192,10 @@ impl Fleet {
 impl App {
     /// Makes sure that a node is connected, or will be.
     pub(super) fn want(&mut self, id: NodeId) {
+        let up = self.fleet.get(id).is_some_and(|run| run.life.is_up());
+        if !up && (self.boot_holds(id) || self.awaits_host_keys(id)) {
+            return;
+        }
         if let Some(run) = self.fleet.runs.get_mut(&id)
             && run.shell.is_none()
             && !run.wanted
@@ -379,7 +391,13 @@ impl App {
                     self.withdraw_questions(id);
                     self.effects.push_back(Effect::Hangup(id));
                 },
-                Wish::Down(why) => self.went_down(now, id, &why),
+                Wish::Down(why) => {
+                    let failure = run.life.failure();
+                    run.forget_shell();
+                    if !self.boot_refused(now, id, failure, &why) {
+                        self.went_down(now, id, &why);
+                    }
+                },
             }
         }
     }
@@ -442,14 +460,11 @@ impl App {
     }
 
     /// The commands of a node that is down end, each with the reason. True if there were any.
-    fn end_commands(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
+    pub(super) fn end_commands(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
         let Some(run) = self.fleet.runs.get_mut(&id) else {
             return true;
         };
-        run.shell = None;
-        run.mark_by = None;
-        run.alive_at = None;
-        run.connected = false;
+        run.forget_shell();
         run.why_down = Some(why.to_owned());
         let waiting: Vec<Queued> = run.queue.drain(..).collect();
         let mut told = false;

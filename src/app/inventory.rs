@@ -1,8 +1,9 @@
 //! The loaded clusters and their nodes.
 
-use crate::config::{ClusterDef, NodeDef, Provider};
+use crate::cloud::{Account, Instance};
+use crate::config::{ClusterDef, NodeDef, Provider, Settings};
 use crate::model::{Node, NodeId, NodeState, ranges};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -17,6 +18,34 @@ pub(super) struct Entry {
     pub(super) user: Option<String>,
     pub(super) host_key: Option<String>,
     pub(super) key: Option<PathBuf>,
+    /// Its side in EC2; `None` for other providers.
+    pub(super) seat: Option<Seat>,
+}
+
+/// What EC2 has for a node.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seat {
+    /// Where to ask about it.
+    pub(super) account: Account,
+    /// What it is.
+    pub(super) instance: Option<Instance>,
+    /// Several instances claim to be it: their ids.
+    pub(super) rivals: Vec<String>,
+    /// No file defines it: it is there because the instance is.
+    pub(super) found: bool,
+    /// The instance that it was, and once that has ended, why.
+    pub(super) past: Option<(String, Option<String>)>,
+    /// The fingerprints of host keys on its console.
+    pub(super) fingerprints: Vec<String>,
+}
+
+/// The account of what these settings are about.
+pub(super) fn account(settings: &Settings) -> Account {
+    Account {
+        region: settings.region.clone(),
+        profile: settings.profile.clone(),
+        endpoint: settings.endpoint.clone(),
+    }
 }
 
 /// The loaded clusters.
@@ -43,8 +72,17 @@ impl Inventory {
         self.working = ids;
     }
 
+    /// The nodes of the loaded clusters.
     pub(super) fn all(&self) -> Vec<NodeId> {
-        self.nodes.iter().map(|node| node.id).collect()
+        let nodes = self.nodes.iter().filter(|node| !node.aside);
+        nodes.map(|node| node.id).collect()
+    }
+
+    /// The working set is all there is.
+    pub(super) fn works_on_all(&self) -> bool {
+        let working: HashSet<&NodeId> = self.working.iter().collect();
+        let mut nodes = self.nodes.iter();
+        nodes.all(|node| node.aside || working.contains(&node.id))
     }
 
     pub(super) fn get(&self, id: NodeId) -> Option<&Node> {
@@ -63,7 +101,7 @@ impl Inventory {
         let node = self
             .nodes
             .iter()
-            .find(|node| node.cluster == cluster && node.name == name)?;
+            .find(|node| node.cluster == cluster && node.name == name && !node.aside)?;
         Some(node.id)
     }
 
@@ -72,52 +110,107 @@ impl Inventory {
         let gone: Vec<NodeId> = self
             .nodes
             .iter()
-            .filter(|node| node.cluster == cluster.name)
+            .filter(|node| node.cluster == cluster.name && !node.aside)
             .map(|node| node.id)
             .collect();
         self.clusters.retain(|other| other.name != cluster.name);
-        self.nodes.retain(|node| node.cluster != cluster.name);
+        self.nodes
+            .retain(|node| node.aside || node.cluster != cluster.name);
         for id in &gone {
             self.entries.remove(id);
         }
         for def in &cluster.nodes {
-            self.next_id += 1;
-            let id = NodeId(self.next_id);
-            let state = match cluster.provider {
-                Provider::Ssh => NodeState::Running,
-                Provider::Local | Provider::Ec2 => NodeState::Absent,
-            };
-            let colour = usize::try_from(self.next_id).unwrap_or(0) - 1;
-            self.nodes.push(Node {
-                id,
-                index: 0,
-                name: def.name.clone(),
-                cluster: cluster.name.clone(),
-                state,
-                attrs: attributes(def),
-                tags: def.settings.tags.clone(),
+            let seat = (cluster.provider == Provider::Ec2).then(|| Seat {
+                account: account(&def.settings),
+                ..Seat::default()
             });
-            self.entries.insert(
-                id,
-                Entry {
-                    def: def.clone(),
-                    provider: cluster.provider,
-                    colour,
-                    addr: None,
-                    user: None,
-                    host_key: None,
-                    key: None,
-                },
-            );
+            self.insert(&cluster.name, cluster.provider, def.clone(), seat, false);
         }
         self.clusters.push(cluster);
-        self.nodes.sort_by(|a, b| {
-            let names = || ranges::natural_cmp(&a.name, &b.name);
-            ranges::natural_cmp(&a.cluster, &b.cluster).then_with(names)
-        });
-        self.renumber();
+        self.arrange(true);
         self.working = self.all();
         gone
+    }
+
+    /// Takes a node in; [`Self::arrange`] gives it its place.
+    pub(super) fn insert(
+        &mut self,
+        cluster: &str,
+        provider: Provider,
+        def: NodeDef,
+        seat: Option<Seat>,
+        aside: bool,
+    ) -> NodeId {
+        self.next_id += 1;
+        let id = NodeId(self.next_id);
+        let state = match provider {
+            Provider::Ssh => NodeState::Running,
+            Provider::Local | Provider::Ec2 => NodeState::Absent,
+        };
+        self.nodes.push(Node {
+            id,
+            index: 0,
+            name: def.name.clone(),
+            cluster: cluster.to_owned(),
+            state,
+            attrs: attributes(&def, provider),
+            tags: def.settings.tags.clone(),
+            aside,
+        });
+        let entry = Entry {
+            def,
+            provider,
+            colour: usize::try_from(self.next_id).unwrap_or(0) - 1,
+            addr: None,
+            user: None,
+            host_key: None,
+            key: None,
+            seat,
+        };
+        self.entries.insert(id, entry);
+        id
+    }
+
+    /// Gives a node another name; [`Self::arrange`] gives it its place.
+    pub(super) fn rename(&mut self, id: NodeId, name: &str) {
+        self.update(id, |node, entry| {
+            if node.name != name {
+                name.clone_into(&mut node.name);
+                name.clone_into(&mut entry.def.name);
+            }
+        });
+    }
+
+    /// Takes nodes out.
+    pub(super) fn remove(&mut self, gone: &HashSet<NodeId>) {
+        self.nodes.retain(|node| !gone.contains(&node.id));
+        self.working.retain(|id| !gone.contains(id));
+        for id in gone {
+            self.entries.remove(id);
+        }
+    }
+
+    /// Puts the nodes in order. Without `renumber` those that have an index keep it.
+    pub(super) fn arrange(&mut self, renumber: bool) {
+        self.nodes.sort_by(|a, b| {
+            let clusters = || ranges::natural_cmp(&a.cluster, &b.cluster);
+            let names = || ranges::natural_cmp(&a.name, &b.name);
+            a.aside.cmp(&b.aside).then_with(clusters).then_with(names)
+        });
+        let taken = if renumber {
+            0
+        } else {
+            self.nodes.iter().map(|node| node.index).max().unwrap_or(0)
+        };
+        let mut last = taken;
+        self.places.clear();
+        for (place, node) in self.nodes.iter_mut().enumerate() {
+            if renumber || node.index == 0 {
+                last = last.saturating_add(1);
+                node.index = last;
+            }
+            self.places.insert(node.id, place);
+        }
     }
 
     /// The nodes that their provider has told about are as it says.
@@ -131,18 +224,10 @@ impl Inventory {
             change(node, entry);
         }
     }
-
-    fn renumber(&mut self) {
-        self.places.clear();
-        for (place, node) in self.nodes.iter_mut().enumerate() {
-            node.index = u32::try_from(place + 1).unwrap_or(u32::MAX);
-            self.places.insert(node.id, place);
-        }
-    }
 }
 
 /// What `show -vv` prints of a node, as far as its file says it.
-fn attributes(def: &NodeDef) -> BTreeMap<String, String> {
+pub(super) fn attributes(def: &NodeDef, provider: Provider) -> BTreeMap<String, String> {
     let settings = &def.settings;
     let mut attrs = BTreeMap::new();
     let mut put = |key: &str, value: Option<String>| {
@@ -150,7 +235,14 @@ fn attributes(def: &NodeDef) -> BTreeMap<String, String> {
             attrs.insert(key.to_owned(), value);
         }
     };
-    put("host", Some(def.host().to_owned()));
+    match provider {
+        Provider::Ec2 => {
+            put("host", settings.host.clone());
+            put("region", settings.region.clone());
+            put("key", settings.key.clone());
+        },
+        Provider::Ssh | Provider::Local => put("host", Some(def.host().to_owned())),
+    }
     put("username", settings.username.clone());
     put("port", settings.port.map(|port| port.to_string()));
     put(

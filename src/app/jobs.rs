@@ -130,9 +130,6 @@ impl App {
         target: Option<&str>,
         command: Option<&str>,
     ) -> Result<()> {
-        if self.wait_for_provider(target, command) {
-            return Ok(());
-        }
         let targets = self.resolve(target.unwrap_or("*"))?;
         let Some(command) = command else {
             let text = "what should run there?";
@@ -141,11 +138,8 @@ impl App {
         if command.contains('\0') {
             return Err(Error::usage("a command line cannot hold a NUL character"));
         }
-        let running = |app: &Self, id: NodeId| {
-            app.inventory
-                .get(id)
-                .is_some_and(|node| node.state == NodeState::Running)
-        };
+        let running =
+            |app: &Self, id: NodeId| app.state(id) == NodeState::Running || app.is_booting(id);
         let (ids, away): (Vec<NodeId>, Vec<NodeId>) =
             targets.into_iter().partition(|id| running(self, *id));
         if !away.is_empty() {

@@ -4,7 +4,7 @@
 use super::fleet::Run;
 use super::{App, Effect};
 use crate::model::NodeId;
-use crate::session::life::{Event as LifeEvent, Fault, Life, Refusal, Route};
+use crate::session::life::{Event as LifeEvent, Failure, Fault, Life, Refusal, Route};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -18,6 +18,8 @@ pub(super) struct Bastion {
     pub(super) name: String,
     /// The fingerprint of its host key, where its provider vouches for it.
     pub(super) pinned: Option<String>,
+    /// The node that it is.
+    pub(super) node: Option<NodeId>,
 }
 
 /// All jump hosts, by the number of their connection.
@@ -105,7 +107,9 @@ impl App {
             });
             if waits {
                 self.hang_up(now, user);
-                self.went_down(now, user, &why);
+                if !self.boot_refused(now, user, Failure::Unreachable, &why) {
+                    self.went_down(now, user, &why);
+                }
             }
         }
     }
@@ -199,12 +203,13 @@ impl App {
     }
 }
 
-/// The same connection would be made. With which keys it is tried, and for how long, is no part of
-/// that.
+/// The same connection would be made. With which keys it is tried, and how long and patiently, is
+/// no part of that.
 fn same(one: &Route, other: &Route) -> bool {
     let other = Route {
         identities: one.identities.clone(),
         timeout: one.timeout,
+        starting: one.starting,
         ..other.clone()
     };
     *one == other

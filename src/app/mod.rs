@@ -187,6 +187,8 @@ pub enum Effect {
     Cloud(u64, cloud::Account, cloud::Ask),
     /// Append to the history file.
     History(String),
+    /// Take what is known of a host's key out of dust's known-hosts file: the name there.
+    Forget(String),
     /// Show or hide what is typed (in a batch, where the terminal does the editing).
     Echo(bool),
     /// Stop this process like Ctrl-Z does, and paint again afterwards.
@@ -219,6 +221,8 @@ pub trait Host {
     fn env(&self, name: &str) -> Option<String>;
     /// The socket of the person's ssh agent.
     fn agent(&self) -> Option<PathBuf>;
+    /// The time, in seconds since 1970.
+    fn unix_time(&self) -> i64;
     /// Random bytes.
     fn random(&self) -> [u8; 12];
     /// True if the file is there.
@@ -256,6 +260,8 @@ pub struct Setup {
     pub term: String,
     /// How many connections the limit on open files allows.
     pub connections_max: usize,
+    /// The provider `ec2` is built in.
+    pub ec2: bool,
 }
 
 /// A run of dust.
@@ -277,6 +283,9 @@ pub struct App {
     known_hosts: KnownHosts,
     keys: HashMap<PathBuf, KeyState>,
     requests: HashMap<u64, provide::Request>,
+    clouds: clouds::Clouds,
+    /// The time of this turn.
+    now: Option<Instant>,
     confirm: Option<provide::Confirm>,
     next_request: u64,
     local_runs: bool,
@@ -351,6 +360,8 @@ impl App {
             setup,
             keys: HashMap::new(),
             requests: HashMap::new(),
+            clouds: clouds::Clouds::default(),
+            now: None,
             confirm: None,
             next_request: 0,
             local_runs: false,
@@ -361,8 +372,9 @@ impl App {
 
     /// The first things to do: called once, before any event.
     pub fn start(&mut self, now: Instant, file: Option<&Path>) {
+        self.note_time(now);
         if let Some(file) = file
-            && let Err(error) = self.load(file)
+            && let Err(error) = self.load(now, file)
         {
             self.error(&error);
             if let Mode::Batch(_) = self.mode {
@@ -376,6 +388,7 @@ impl App {
 
     /// Something happened.
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        self.note_time(now);
         match event {
             Event::Input(bytes) => self.input(now, bytes),
             Event::InputEnd => self.input_end(now, None),
@@ -400,8 +413,10 @@ impl App {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
+        self.note_time(now);
         self.fleet_tick(now);
         self.job_tick(now);
+        self.cloud_tick(now);
         self.prompt_tick(now);
         self.advance(now);
     }
@@ -415,6 +430,7 @@ impl App {
         [
             self.fleet.next_deadline(),
             self.jobs.next_deadline(),
+            self.cloud_deadline(),
             prompt,
         ]
         .into_iter()
@@ -476,13 +492,23 @@ impl App {
     /// Carries on with whatever waits: connections that have a turn now, and the next line of a
     /// batch.
     fn advance(&mut self, now: Instant) {
+        self.run_deferred(now);
         self.batch_advance(now);
+        self.cloud_advance(now);
         self.connect_some(now);
         self.close_jumps(now);
     }
 
-    /// Runs a line that was read.
+    /// Runs a line that was read, at once or when it is known what there is.
     fn run_line(&mut self, now: Instant, line: Line) {
+        if self.must_wait(&line) {
+            self.defer(line);
+        } else {
+            self.perform_line(now, line);
+        }
+    }
+
+    fn perform_line(&mut self, now: Instant, line: Line) {
         let result = match line {
             Line::Empty | Line::Comment => Ok(()),
             Line::At { target, command } => self.at(now, target.as_deref(), command.as_deref()),

@@ -1,8 +1,8 @@
 //! Loading clusters, and what each node's connection and shell are made of.
 
 use super::fleet::Run;
-use super::{App, Effect, ProviderOp};
-use crate::config::{self, Provider};
+use super::{App, ProviderOp};
+use crate::config::{self, ClusterDef, Provider};
 use crate::error::{Error, Result};
 use crate::model::{NodeId, Size};
 use crate::output::Format;
@@ -16,7 +16,7 @@ const WIDE: u16 = 512;
 
 impl App {
     /// `load FILE`: all of it is taken in, or nothing.
-    pub(super) fn load(&mut self, file: &Path) -> Result<()> {
+    pub(super) fn load(&mut self, now: Instant, file: &Path) -> Result<()> {
         let path = self.full_path(file);
         let text = self.host.read_text(&path).map_err(|error| {
             Error::usage(format!(
@@ -29,27 +29,38 @@ impl App {
         let home = self.host.home();
         let shown = file.display().to_string();
         let cluster = config::parse(&shown, &base, home.as_deref(), &text)?;
-        if cluster.provider == Provider::Ec2 {
-            let hint = "provider=ssh reaches machines that exist";
-            return Err(Error::usage("provider=ec2 is not built into this dust")
-                .at(shown, 1)
-                .hint(hint));
+        let missing = match cluster.provider {
+            Provider::Ec2 if !self.setup.ec2 => {
+                let text = "this dust was built without EC2 (cargo feature ec2)";
+                Some(Error::usage(text).hint("provider=ssh reaches machines that exist"))
+            },
+            Provider::Local if !cfg!(feature = "local") => {
+                let text = "provider=local is not built into this dust (cargo feature local)";
+                Some(Error::usage(text))
+            },
+            Provider::Ec2 | Provider::Ssh | Provider::Local => None,
+        };
+        if let Some(error) = missing {
+            return Err(error.at(shown, 1));
         }
-        if cluster.provider == Provider::Local && !cfg!(feature = "local") {
-            let text = "provider=local is not built into this dust (cargo feature local)";
-            return Err(Error::usage(text).at(shown, 1));
-        }
+        self.take_cluster(now, cluster);
+        Ok(())
+    }
+
+    /// Takes a cluster in, in place of one of the same name, and asks its provider about it.
+    pub(super) fn take_cluster(&mut self, now: Instant, cluster: ClusterDef) {
         let (name, provider) = (cluster.name.clone(), cluster.provider);
         let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
         for id in self.inventory.add(cluster) {
-            self.fleet.remove(id);
-            self.jobs.forget(id);
-            self.effects.push_back(Effect::Hangup(id));
+            self.unload(now, id);
         }
-        if provider == Provider::Local {
-            self.provide(ProviderOp::List, name, names, super::provide::Then::Nothing);
+        match provider {
+            Provider::Local => {
+                self.provide(ProviderOp::List, name, names, super::provide::Then::Nothing);
+            },
+            Provider::Ec2 => self.ask_inventory(now, Some(&name)),
+            Provider::Ssh => {},
         }
-        Ok(())
     }
 
     /// A path as a person writes it.
@@ -73,8 +84,8 @@ impl App {
                 .inventory
                 .nodes()
                 .iter()
-                .filter(|other| other.name == node.name);
-            if same.count() > 1 {
+                .filter(|other| other.name == node.name && !other.aside);
+            if same.count() > 1 && !node.aside {
                 return format!("{}/{}", node.cluster, node.name);
             }
         }
@@ -86,7 +97,11 @@ impl App {
         if self.fleet.get(id).is_some_and(|run| !run.life.is_down()) {
             return Ok(());
         }
-        let route = self.route(id)?;
+        let route = match self.route(id) {
+            // What is sent to a node that starts waits until it has an address.
+            Err(_) if self.boot_holds(id) => self.no_route_yet(),
+            route => route?,
+        };
         let life = Life::new(route, self.jitter());
         // It may go another way now.
         self.fleet.bastions.check();
@@ -115,7 +130,7 @@ impl App {
             .inventory
             .nodes()
             .iter()
-            .filter(|other| other.cluster == node.cluster);
+            .filter(|other| other.cluster == node.cluster && other.aside == node.aside);
         let size = cluster.clone().count();
         let rank = cluster.take_while(|other| other.id != id).count();
         let mut vars = vec![

@@ -259,7 +259,9 @@ impl App {
                 if let Mode::Prompt(prompt) = &mut self.mode {
                     prompt.editor.clear();
                 }
-                self.interrupt_job(now);
+                if !self.interrupt_job(now) {
+                    self.stop_waiting(now);
+                }
             },
             EditEvent::Submit(line) => self.submitted(now, &line),
             EditEvent::Complete => {
@@ -384,18 +386,18 @@ impl App {
         } else if !names.is_empty() {
             let _ = write!(text, ":{} clusters", names.len());
         }
-        let (all, working) = (self.inventory.nodes().len(), self.inventory.working().len());
-        if working != all {
+        if !self.inventory.works_on_all() {
+            let (all, working) = (self.inventory.all().len(), self.inventory.working().len());
             let _ = write!(text, " [{working}/{all}]");
         }
         let busy = self.fleet.busy();
         if busy > 0 {
             let _ = write!(text, " ({busy} busy)");
         }
-        (
-            format!("{}$ ", prompt.palette.paint(Role::Prompt, &text)),
-            prompt.below(),
-        )
+        let mut below = prompt.below();
+        below.extend(self.progress(prompt.palette));
+        let text = prompt.palette.paint(Role::Prompt, &text);
+        (format!("{text}$ "), below)
     }
 
     pub(super) fn paint_prompt(&mut self) -> Vec<u8> {

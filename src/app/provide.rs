@@ -1,6 +1,7 @@
 //! Starting and stopping nodes: what is asked of providers, what needs a person's word first, and
 //! what follows the answer.
 
+use super::clouds::Groups;
 use super::{App, Effect, Provided, ProviderOp};
 use crate::config::Provider;
 use crate::error::{Error, Kind, Result};
@@ -15,14 +16,6 @@ pub(super) struct Request {
     op: ProviderOp,
     names: Vec<String>,
     then: Then,
-    /// Lines that came before the provider had told what there is.
-    waiting: Vec<Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    target: Option<String>,
-    command: Option<String>,
 }
 
 /// What follows a request.
@@ -40,13 +33,26 @@ pub(super) enum Then {
 #[derive(Debug)]
 pub(super) struct Confirm {
     op: ProviderOp,
+    /// Nodes of the provider `local`.
     ids: Vec<NodeId>,
+    /// Instances as they were when the person was asked: what nodes have become since does not
+    /// count.
+    instances: Groups,
     /// The word that must be typed; `None`: y or yes.
     word: Option<String>,
 }
 
 impl App {
-    /// The nodes of a target by cluster; only those that the provider `local` can start and stop.
+    /// The nodes of a target that are instances of EC2, and the others.
+    fn split(&self, ids: &[NodeId]) -> (Vec<NodeId>, Vec<NodeId>) {
+        let is_ec2 = |id: &NodeId| {
+            let entry = self.inventory.entry(*id);
+            entry.is_some_and(|entry| entry.provider == Provider::Ec2)
+        };
+        ids.iter().partition(|id| is_ec2(id))
+    }
+
+    /// Nodes by cluster; only those that the provider `local` can start and stop.
     fn by_cluster(&self, ids: &[NodeId]) -> Result<BTreeMap<String, Vec<String>>> {
         let mut clusters: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut fixed = Vec::new();
@@ -85,11 +91,11 @@ impl App {
         wait: bool,
     ) -> Result<()> {
         let targets = self.resolve(target.unwrap_or("*"))?;
-        let (running, rest): (Vec<NodeId>, Vec<NodeId>) = targets
-            .ids()
-            .iter()
-            .copied()
+        let (instances, others) = self.split(targets.ids());
+        let (running, rest): (Vec<NodeId>, Vec<NodeId>) = others
+            .into_iter()
             .partition(|id| self.state(*id) == NodeState::Running);
+        let clusters = self.by_cluster(&rest)?;
         let (fixed, running): (Vec<NodeId>, Vec<NodeId>) =
             running.into_iter().partition(|id| self.is_fixed(*id));
         if !fixed.is_empty() {
@@ -103,13 +109,13 @@ impl App {
             self.notice(&format!("running already: {names}"));
         }
         let then = if wait { Then::Connect } else { Then::Tell };
-        for (cluster, names) in self.by_cluster(&rest)? {
+        for (cluster, names) in clusters {
             self.provide(ProviderOp::Start, cluster, names, then);
         }
         if wait {
             self.connect(now, &running)?;
         }
-        Ok(())
+        self.start_instances(now, &instances, wait)
     }
 
     pub(super) fn state(&self, id: NodeId) -> NodeState {
@@ -127,16 +133,18 @@ impl App {
         yes: bool,
     ) -> Result<()> {
         let targets = self.resolve(target)?;
-        self.by_cluster(targets.ids())?;
-        let ids: Vec<NodeId> = targets
-            .ids()
-            .iter()
-            .copied()
-            .filter(|id| match op {
-                ProviderOp::Stop => self.state(*id) == NodeState::Running,
-                _ => self.state(*id) != NodeState::Absent,
-            })
-            .collect();
+        let (instances, others) = self.split(targets.ids());
+        self.by_cluster(&others)?;
+        self.cloud_knows(&instances)?;
+        let instances = self.without_rivals(instances);
+        let ends = |app: &Self, id: &NodeId| match (op, app.state(*id)) {
+            (ProviderOp::Stop, state) => {
+                matches!(state, NodeState::Running | NodeState::Pending)
+            },
+            (_, state) => !matches!(state, NodeState::Absent | NodeState::ShuttingDown),
+        };
+        let all = instances.iter().chain(&others).copied();
+        let ids: Vec<NodeId> = all.filter(|id| ends(self, id)).collect();
         let verb = if op == ProviderOp::Stop {
             "stop"
         } else {
@@ -168,8 +176,10 @@ impl App {
             .filter(|_| op == ProviderOp::Terminate)
             .map(|cluster| cluster.name.clone());
         let names = self.folded(&ids);
+        let (instances, locals) = self.split(&ids);
+        let instances = self.claims(&instances);
         if yes || self.setup.yes {
-            self.end_now(now, op, &ids);
+            self.end_now(now, op, &locals, instances);
         } else if self.is_batch() || !self.setup.person {
             let text = format!("will not {verb} without being sure: {names}");
             return Err(Error::usage(text).hint("-y says yes"));
@@ -181,7 +191,12 @@ impl App {
                 },
                 None => format!("{verb} {names} ({count})? [y/N] "),
             };
-            self.confirm = Some(Confirm { op, ids, word });
+            self.confirm = Some(Confirm {
+                op,
+                ids: locals,
+                instances,
+                word,
+            });
             self.show_confirm(&question);
         }
         Ok(())
@@ -198,13 +213,14 @@ impl App {
             None => matches!(word.to_ascii_lowercase().as_str(), "y" | "yes"),
         };
         if yes {
-            self.end_now(now, confirm.op, &confirm.ids);
+            self.end_now(now, confirm.op, &confirm.ids, confirm.instances);
         } else {
             self.notice("nothing was done");
         }
     }
 
-    fn end_now(&mut self, now: Instant, op: ProviderOp, ids: &[NodeId]) {
+    fn end_now(&mut self, now: Instant, op: ProviderOp, ids: &[NodeId], instances: Groups) {
+        self.end_instances(now, op == ProviderOp::Terminate, instances);
         let why = if op == ProviderOp::Stop {
             "stopped by you"
         } else {
@@ -234,29 +250,18 @@ impl App {
             op,
             names: names.clone(),
             then,
-            waiting: Vec::new(),
         };
         self.requests.insert(id, request);
         self.effects
             .push_back(Effect::Provider(id, op, cluster, names));
     }
 
-    /// A line that has to wait until a provider has told what there is. True if it waits.
-    pub(super) fn wait_for_provider(
-        &mut self,
-        target: Option<&str>,
-        command: Option<&str>,
-    ) -> bool {
-        let asks =
-            |request: &&mut Request| matches!(request.op, ProviderOp::List | ProviderOp::Start);
-        let Some(request) = self.requests.values_mut().find(asks) else {
-            return false;
-        };
-        request.waiting.push(Waiting {
-            target: target.map(str::to_owned),
-            command: command.map(str::to_owned),
-        });
-        true
+    /// The provider `local` has not told what there is; with `starts` also while it starts nodes.
+    pub(super) fn provider_works(&self, starts: bool) -> bool {
+        let mut requests = self.requests.values();
+        requests.any(|request| {
+            request.op == ProviderOp::List || (starts && request.op == ProviderOp::Start)
+        })
     }
 
     /// A provider has answered.
@@ -311,17 +316,16 @@ impl App {
         {
             self.error(&error);
         }
-        for line in request.waiting {
-            if let Err(error) = self.at(now, line.target.as_deref(), line.command.as_deref()) {
-                self.error(&error);
-            }
-        }
     }
 
-    pub(super) fn plan(&mut self, target: Option<&str>) -> Result<()> {
+    pub(super) fn plan(&mut self, now: Instant, target: Option<&str>) -> Result<()> {
         let targets = self.resolve(target.unwrap_or("*"))?;
+        let (instances, others) = self.split(targets.ids());
+        // Instances that no file defines are known by their states alone.
+        let found = self.plan_instances(now, &instances);
+        self.cloud_knows(&found)?;
         let mut by_state: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
-        for id in &targets {
+        for id in others.into_iter().chain(found) {
             let what = match self.state(id) {
                 NodeState::Absent | NodeState::Terminated => "launch",
                 NodeState::Stopped => "start",
@@ -332,7 +336,13 @@ impl App {
         }
         let mut text = String::new();
         for (what, ids) in by_state {
-            let _ = writeln!(text, "{what}: {} ({})", self.folded(&ids), ids.len());
+            if self.setup.json {
+                let names: Vec<String> = ids.iter().map(|id| self.name(*id)).collect();
+                let line = serde_json::json!({"plan": what, "nodes": names});
+                let _ = writeln!(text, "{line}");
+            } else {
+                let _ = writeln!(text, "{what}: {} ({})", self.folded(&ids), ids.len());
+            }
         }
         self.answer(&text);
         Ok(())

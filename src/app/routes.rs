@@ -1,20 +1,20 @@
 //! From what the cluster file, the provider and ~/.ssh/config say to how a node is reached.
 
 use super::App;
-use super::inventory::Entry;
+use super::inventory::{Entry, Seat};
 use super::jumps::Bastion;
 use crate::config::ssh_config::{
     Agent, Host, Jump, Local, Proxy, Strictness, Tokens, expand, jumps,
 };
-use crate::config::{HostKeys, Provider, Settings};
+use crate::config::{Address, HostKeys, Provider, Settings};
 use crate::error::{Error, Result};
-use crate::model::NodeId;
+use crate::model::{NodeId, NodeState};
 use crate::session::life::{ALIVE, HostKeyPolicy, HostKeyVerdict, Identity, PATIENCE, Route, Way};
 use std::path::{Path, PathBuf};
 
 /// The keys that ssh tries where none is named, in the order of what servers like today.
 const DEFAULT_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
-const SSH_PORT: u16 = 22;
+pub(super) const SSH_PORT: u16 = 22;
 /// ServerAliveCountMax where it is not given (ssh_config(5)).
 const ALIVE_COUNT: u32 = 3;
 /// More jump hosts than anybody has in a row.
@@ -29,6 +29,8 @@ struct Place<'a> {
     cluster: &'a str,
     /// A key to try where nobody says which.
     spare_key: Option<&'a Path>,
+    /// What EC2 has there.
+    seat: Option<&'a Seat>,
 }
 
 /// A jump host, as it is written.
@@ -75,13 +77,24 @@ impl App {
             return self.route_of_local(&entry);
         }
         let cluster = self.inventory.get(id).map(|node| node.cluster.clone());
+        let address;
+        let named = match &entry.seat {
+            Some(seat) => {
+                address = instance_host(&entry.def.settings, seat)?;
+                &address
+            },
+            None => entry.def.host(),
+        };
         let place = Place {
             settings: &entry.def.settings,
-            named: entry.def.host(),
+            named,
             cluster: &cluster.unwrap_or_default(),
             spare_key: None,
+            seat: entry.seat.as_ref(),
         };
-        self.route_to(&place, way, trail)
+        let mut route = self.route_to(&place, way, trail)?;
+        route.starting = self.is_booting(id);
+        Ok(route)
     }
 
     fn route_of_local(&self, entry: &Entry) -> Result<Route> {
@@ -108,7 +121,29 @@ impl App {
             timeout: self.settings.timeout,
             alive: Some(ALIVE),
             patience: PATIENCE,
+            starting: false,
         })
+    }
+
+    /// The route of a node that has no address yet, which nobody takes.
+    pub(super) fn no_route_yet(&self) -> Route {
+        Route {
+            host: String::new(),
+            port: SSH_PORT,
+            user: self.host.user(),
+            alias: String::new(),
+            alias_port: SSH_PORT,
+            way: Way::Direct,
+            shell: true,
+            host_keys: HostKeyPolicy::Strict,
+            identities: Vec::new(),
+            agent: None,
+            agent_first: false,
+            timeout: self.settings.timeout,
+            alive: Some(ALIVE),
+            patience: PATIENCE,
+            starting: true,
+        }
     }
 
     /// How a host is reached, with what the cluster file and ~/.ssh/config say of it.
@@ -125,7 +160,13 @@ impl App {
         let port = settings.port.or(config.port).unwrap_or(SSH_PORT);
         let user = settings.username.clone().or_else(|| config.user.clone());
         let user = user.unwrap_or_else(|| self.host.user());
-        let identities = match (&settings.keyfile, &config.identity_files) {
+        let instance = place.seat.and_then(|seat| seat.instance.as_ref());
+        let keyfile = settings.keyfile.clone().or_else(|| {
+            // That of the key pair that it was launched with.
+            let key = instance?.attrs.get("key")?;
+            self.key_file(&place.seat?.account, key).cloned()
+        });
+        let identities = match (&keyfile, &config.identity_files) {
             (Some(path), _) => vec![Identity {
                 path: path.clone(),
                 named: true,
@@ -145,9 +186,11 @@ impl App {
             Some(Agent::Socket(path)) => Some(PathBuf::from(path)),
             Some(Agent::Environment) | None => self.host.agent(),
         };
-        let (alias, alias_port) = match &config.host_key_alias {
-            Some(alias) => (alias.clone(), SSH_PORT),
-            None => (host.clone(), port),
+        let (alias, alias_port) = match (instance, &config.host_key_alias) {
+            // Addresses are used again for other machines; ids never are.
+            (Some(instance), _) => (instance.id.clone(), SSH_PORT),
+            (None, Some(alias)) => (alias.clone(), SSH_PORT),
+            (None, None) => (host.clone(), port),
         };
         let none = |files: &Option<Vec<String>>| {
             files
@@ -155,6 +198,7 @@ impl App {
                 .is_some_and(|files| files.iter().all(|file| file == "/dev/null"))
         };
         let host_keys = match (settings.host_keys, config.strict_host_key_checking) {
+            (Some(HostKeys::Cloud), _) if instance.is_some() => HostKeyPolicy::Strict,
             (Some(HostKeys::Strict), _) | (None, Some(Strictness::Yes)) => HostKeyPolicy::Strict,
             (Some(HostKeys::Off), _) => HostKeyPolicy::Off,
             // The usual way to say "do not check" to ssh.
@@ -191,7 +235,7 @@ impl App {
             shell: true,
             host_keys,
             agent,
-            agent_first: settings.keyfile.is_none() && config.identities_only != Some(true),
+            agent_first: keyfile.is_none() && config.identities_only != Some(true),
             identities,
             timeout: config
                 .connect_timeout
@@ -199,6 +243,7 @@ impl App {
                 .unwrap_or(self.settings.timeout),
             alive,
             patience,
+            starting: false,
         })
     }
 
@@ -322,13 +367,15 @@ impl App {
                     cluster: place.cluster,
                     // Often one key opens all; it costs nothing to show it.
                     spare_key: place.settings.keyfile.as_deref().or(place.spare_key),
+                    seat: None,
                 };
                 self.route_to(&hop, way.take(), trail)?
             };
             trail.pop();
             route.shell = false;
-            let name = hop.name.clone();
-            way = Some(Way::Jump(self.bastion(route, Bastion { name, pinned })));
+            let (name, node) = (hop.name.clone(), hop.node);
+            let bastion = Bastion { name, pinned, node };
+            way = Some(Way::Jump(self.bastion(route, bastion)));
         }
         Ok(way.unwrap_or(Way::Direct))
     }
@@ -368,6 +415,7 @@ impl App {
         let made = self.inventory.entry(id);
         let made = made.and_then(|entry| entry.host_key.as_ref());
         let bastion = self.fleet.bastions.get(id);
+        let node = bastion.and_then(|bastion| bastion.node).unwrap_or(id);
         if let Some(pinned) = made.or_else(|| bastion?.pinned.as_ref()) {
             return if *pinned == crate::session::known_hosts::fingerprint(hash) {
                 HostKeyVerdict::Known
@@ -380,9 +428,34 @@ impl App {
         };
         run.presented = Some(*hash);
         let route = run.life.route();
-        self.known_hosts
-            .verdict(&route.alias, route.alias_port, hash)
+        let known = self
+            .known_hosts
+            .verdict(&route.alias, route.alias_port, hash);
+        self.console_verdict(node, hash, known)
     }
+}
+
+/// Where an instance is reached.
+fn instance_host(settings: &Settings, seat: &Seat) -> Result<String> {
+    if !seat.rivals.is_empty() {
+        let ids = seat.rivals.join(" and ");
+        return Err(Error::failed(format!("{ids} claim to be it")));
+    }
+    let running = seat.instance.as_ref();
+    let Some(instance) = running.filter(|one| one.state == NodeState::Running) else {
+        return Err(Error::usage("it is not running").hint("start it first"));
+    };
+    if let Some(host) = &settings.host {
+        return Ok(host.clone());
+    }
+    super::clouds::address(settings, instance).ok_or_else(|| {
+        let (kind, hint) = match settings.address.unwrap_or_default() {
+            Address::Public => ("public ", "address=private, or auto, takes the other"),
+            Address::Private => ("private ", "address=public, or auto, takes the other"),
+            Address::Auto => ("", "look at it with show -vv"),
+        };
+        Error::failed(format!("it has no {kind}address")).hint(hint)
+    })
 }
 
 /// A host name goes into command lines and files: it is a name, an address, or refused.

@@ -95,6 +95,7 @@ impl App {
                     (HostKeyPolicy::Off, _) => "not checked",
                     (_, HostKeyVerdict::Known) => "known",
                     (HostKeyPolicy::AcceptNew, HostKeyVerdict::New) => "new, kept",
+                    (_, HostKeyVerdict::Vouched) => "as on its console, kept",
                     // What is refused is told with the reason.
                     _ => return,
                 };

@@ -31,6 +31,7 @@ impl App {
             run.mark_by = Some(now + MARK_WAIT);
             run.hear(now);
             self.effects.push_back(Effect::Flush(id));
+            self.boot_ready(now, id);
         }
         self.feed_prepare(id);
     }

@@ -9,12 +9,61 @@ use crate::ui::style::{Palette, Role};
 use crate::ui::table::Table;
 use std::fmt::Write as _;
 
+/// A column of `show`.
+struct Column {
+    head: &'static str,
+    /// Its place in [`App::cells`].
+    cell: usize,
+    verbose: bool,
+    /// Where there is no room, the highest goes first; 0: it stays.
+    goes: u8,
+}
+
+const fn column(head: &'static str, cell: usize, verbose: bool, goes: u8) -> Column {
+    Column {
+        head,
+        cell,
+        verbose,
+        goes,
+    }
+}
+
+const COLUMNS: [Column; 14] = [
+    column(">#", 0, false, 0),
+    column("name", 1, false, 0),
+    column("type", 2, false, 1),
+    column("state", 3, false, 0),
+    column("ssh", 4, false, 2),
+    column("host", 5, false, 0),
+    column("id", 6, false, 0),
+    column("ip", 7, false, 0),
+    column("private ip", 8, false, 4),
+    column("user", 9, true, 5),
+    column("zone", 10, true, 6),
+    column("image", 11, true, 7),
+    column("key", 12, true, 8),
+    column("launched", 13, true, 9),
+];
+
 impl App {
     pub(super) fn show(&mut self, verbose: u8, what: Option<&str>) -> Result<()> {
         if self.inventory.nodes().is_empty() {
+            let mut clusters = self.inventory.clusters().iter();
+            if let Some(cluster) = clusters.find(|cluster| cluster.provider == Provider::Ec2) {
+                self.cloud_has_told()?;
+                let region = cluster.settings.region.as_deref();
+                let text = format!("no instances in {}", region.unwrap_or("the region"));
+                self.notice(&text);
+                return Ok(());
+            }
             return Err(Error::usage("no nodes").hint("load FILE, or start dust with -f FILE"));
         }
         let ids = match what {
+            // What belongs to no cluster is in sight as long as all is.
+            None if self.inventory.works_on_all() => {
+                let nodes = self.inventory.nodes().iter();
+                nodes.map(|node| node.id).collect()
+            },
             None => self.inventory.working().to_vec(),
             Some(word) => match self.resolve(word) {
                 Ok(targets) => targets.ids().to_vec(),
@@ -27,6 +76,7 @@ impl App {
                 },
             },
         };
+        self.cloud_knows(&ids)?;
         let nodes: Vec<&Node> = ids
             .iter()
             .filter_map(|id| self.inventory.get(*id))
@@ -59,46 +109,23 @@ impl App {
     fn table(&self, nodes: &[&Node], verbose: u8) -> String {
         let palette = Palette::new(self.setup.colours);
         let mut text = String::new();
-        let mut clusters: Vec<&str> = nodes.iter().map(|node| node.cluster.as_str()).collect();
-        clusters.dedup();
-        for cluster in clusters {
-            let heads = [">#", "name", "type", "state", "ssh", "host", "user"];
-            let mut table = Table::new(heads.into_iter().take(if verbose > 0 { 7 } else { 6 }));
-            for node in nodes.iter().filter(|node| node.cluster == cluster) {
-                let attr = |key: &str| node.attrs.get(key).cloned().unwrap_or_default();
-                let role = match node.state {
-                    NodeState::Running => Role::Good,
-                    NodeState::Absent | NodeState::Stopped | NodeState::Terminated => Role::Dim,
-                    _ => Role::Warning,
-                };
-                let entry = self.inventory.entry(node.id);
-                let at = entry.and_then(|entry| entry.addr);
-                let provider = entry.map(|entry| entry.provider);
-                table.row([
-                    node.index.to_string(),
-                    node.name.clone(),
-                    attr("instance_type"),
-                    palette.paint(role, node.state.as_str()),
-                    self.connection(node.id).to_owned(),
-                    match (at, provider) {
-                        (Some(at), _) => at.to_string(),
-                        // One that does not run is nowhere.
-                        (None, Some(Provider::Local)) => String::new(),
-                        (None, _) => attr("host"),
-                    },
-                    attr("username"),
-                ]);
-            }
-            let title = format!(
-                "{cluster} ({})",
-                nodes.iter().filter(|n| n.cluster == cluster).count()
-            );
-            text.push_str(&palette.paint(Role::Strong, &title));
-            text.push('\n');
+        let group = |node: &Node| (node.aside, node.cluster.clone());
+        let mut groups: Vec<(bool, String)> = nodes.iter().map(|node| group(node)).collect();
+        groups.dedup();
+        for (aside, cluster) in groups {
+            let of_group = |node: &&&Node| node.aside == aside && node.cluster == cluster;
+            let nodes: Vec<&Node> = nodes.iter().filter(of_group).copied().collect();
             let width = self
                 .setup
                 .terminal
                 .then(|| usize::from(self.setup.size.cols));
+            let table = self.fitting(&nodes, verbose, width, palette);
+            let mut title = format!("{cluster} ({})", nodes.len());
+            if aside {
+                title.push_str(": selected by full name, id or index only");
+            }
+            text.push_str(&palette.paint(Role::Strong, &title));
+            text.push('\n');
             for line in table.render(width, palette) {
                 text.push_str(&line);
                 text.push('\n');
@@ -107,11 +134,83 @@ impl App {
         text
     }
 
+    /// The table with as many columns as fit: half an id is of no use, so others go as a whole.
+    fn fitting(
+        &self,
+        nodes: &[&Node],
+        verbose: u8,
+        width: Option<usize>,
+        palette: Palette,
+    ) -> Table {
+        let mut columns: Vec<&Column> = COLUMNS.iter().collect();
+        columns.retain(|column| verbose > 0 || !column.verbose);
+        let rows: Vec<Vec<String>> = nodes.iter().map(|node| self.cells(node, palette)).collect();
+        loop {
+            let mut table = Table::new(columns.iter().map(|column| column.head));
+            for row in &rows {
+                let cells = columns.iter().map(|column| row.get(column.cell).cloned());
+                table.row(cells.map(Option::unwrap_or_default));
+            }
+            let fits = width.is_none_or(|width| table.width() <= width);
+            let next = columns.iter().map(|column| column.goes).max().unwrap_or(0);
+            if fits || next == 0 {
+                return table;
+            }
+            columns.retain(|column| column.goes < next);
+        }
+    }
+
+    /// A node's row; columns that are empty for all nodes are left out.
+    fn cells(&self, node: &Node, palette: Palette) -> Vec<String> {
+        let attr = |key: &str| node.attrs.get(key).cloned().unwrap_or_default();
+        let role = match node.state {
+            NodeState::Running => Role::Good,
+            NodeState::Absent | NodeState::Stopped | NodeState::Terminated => Role::Dim,
+            _ => Role::Warning,
+        };
+        let entry = self.inventory.entry(node.id);
+        let at = entry.and_then(|entry| entry.addr);
+        let host = match (at, entry.map(|entry| entry.provider)) {
+            (Some(at), _) => at.to_string(),
+            // One that does not run is nowhere.
+            (None, Some(Provider::Local)) => String::new(),
+            (None, _) => attr("host"),
+        };
+        let in_ec2 = entry.is_some_and(|entry| entry.seat.is_some());
+        let ec2 = |key: &str| if in_ec2 { attr(key) } else { String::new() };
+        // The address that is connected to, and the other one where that is public.
+        let (ip, private) = (ec2("ip"), ec2("private_ip"));
+        let private = if private == ip {
+            String::new()
+        } else {
+            private
+        };
+        vec![
+            node.index.to_string(),
+            node.name.clone(),
+            attr("instance_type"),
+            palette.paint(role, node.state.as_str()),
+            self.connection(node.id).to_owned(),
+            host,
+            ec2("id"),
+            ip,
+            private,
+            attr("username"),
+            attr("zone"),
+            attr("image"),
+            attr("key"),
+            ec2("launched"),
+        ]
+    }
+
     /// What a node's connection does, in a word or two.
     fn connection(&self, id: NodeId) -> &'static str {
         let Some(run) = self.fleet.get(id) else {
             return "";
         };
+        if self.is_booting(id) {
+            return "waiting";
+        }
         match run.shell.as_ref().map(Shell::state) {
             Some(State::Starting) => "starting",
             Some(State::Idle) => "ready",
@@ -157,6 +256,7 @@ impl App {
             "name": node.name,
             "cluster": node.cluster,
             "index": node.index,
+            "assigned": !node.aside,
             "state": node.state.as_str(),
             "attributes": node.attrs,
             "tags": node.tags,

@@ -158,6 +158,9 @@ pub enum Ask {
         /// Its nodes.
         nodes: Vec<Wanted>,
     },
+    /// Make these run: each is read again first, and must still be what it was; then as with
+    /// [`Ask::Start`]. For instances that no file defines, which are never launched.
+    Wake(Vec<Claim>),
     /// Say what [`Ask::Start`] would do, and how file and cloud differ; change nothing.
     Plan {
         /// The cluster.

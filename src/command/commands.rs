@@ -1,12 +1,12 @@
 //! The commands: what each one is once its words are read, and the table of them all.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::settings::{self, Change, Setting};
-use super::table::{Arg, Args, Flag, Group, Kind, Spec};
+use super::build;
+use super::settings::{Change, Setting};
+use super::table::{Arg, Flag, Group, Kind, Spec};
 use super::topics::{self, Subject};
-use crate::error::Result;
-use crate::model::nearest::shown;
 
 /// A command with its arguments, ready to be carried out once its target is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Command {
         /// To which nodes.
         target: String,
     },
+    /// Show or change what security groups let in.
+    Ec2Sec {
+        /// What to do.
+        action: SecAction,
+        /// Which nodes; none: the working set.
+        target: Option<String>,
+        /// The rule's words: protocol, ports, source. Empty for [`SecAction::Show`].
+        rule: Vec<String>,
+    },
     /// Leave.
     Exit,
     /// Explain.
@@ -35,6 +44,8 @@ pub enum Command {
         /// How many of the last ones; none: all.
         count: Option<usize>,
     },
+    /// List key pairs.
+    Keys,
     /// Load a cluster file.
     Load {
         /// The file; a leading `~` is still in it.
@@ -85,6 +96,13 @@ pub enum Command {
         /// Do not ask.
         yes: bool,
     },
+    /// Set tags.
+    Tag {
+        /// Of which nodes.
+        target: String,
+        /// Which, with their values.
+        tags: BTreeMap<String, String>,
+    },
     /// Destroy machines.
     Terminate {
         /// Which nodes.
@@ -92,11 +110,29 @@ pub enum Command {
         /// Do not ask.
         yes: bool,
     },
+    /// Remove tags.
+    Untag {
+        /// Of which nodes.
+        target: String,
+        /// Which; where a value is given, only where the tag has it.
+        tags: BTreeMap<String, Option<String>>,
+    },
     /// Choose the working set.
     Use {
-        /// Which nodes; `*`: all.
+        /// Which nodes; `*`: all. A region, where no node or cluster is called so.
         target: String,
     },
+}
+
+/// What `ec2sec` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecAction {
+    /// Show the rules.
+    Show,
+    /// Let in.
+    Add,
+    /// Let in no more.
+    Remove,
 }
 
 const OPTIONAL_TARGET: Arg = Arg::optional("TARGET", Kind::Target);
@@ -109,34 +145,6 @@ const YES: Flag = Flag {
     repeats: false,
     doc: "Do not ask.",
 };
-
-fn required_target(args: &mut Args) -> Result<String> {
-    args.target()?.ok_or_else(|| args.missing("TARGET"))
-}
-
-fn build_set(args: &mut Args) -> Result<Command> {
-    let Some(name) = args.text()? else {
-        return Ok(Command::Settings);
-    };
-    let setting = settings::find(&name)?;
-    Ok(match args.text()? {
-        None => Command::Setting { setting },
-        Some(value) => Command::Set {
-            change: setting.parse(&value)?,
-        },
-    })
-}
-
-fn build_history(args: &mut Args) -> Result<Command> {
-    let count = match args.text()? {
-        None => None,
-        Some(n) => Some(
-            n.parse()
-                .map_err(|_| args.misuse(&format!("`{}` is not a number", shown(&n))))?,
-        ),
-    };
-    Ok(Command::History { count })
-}
 
 /// All commands, by name. Everything that lists commands reads this.
 pub const COMMANDS: &[Spec] = &[
@@ -176,9 +184,34 @@ pub const COMMANDS: &[Spec] = &[
         examples: &["disconnect worker3", "disconnect *"],
         build: |args| {
             Ok(Command::Disconnect {
-                target: required_target(args)?,
+                target: build::required_target(args)?,
             })
         },
+    },
+    Spec {
+        name: "ec2sec",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[
+            Arg::optional("show|add|remove", Kind::OneOf(&["show", "add", "remove"])),
+            Arg::optional("TARGET", Kind::Target),
+            Arg::optional("PROTOCOL", Kind::OneOf(&["tcp", "udp", "icmp", "all"])),
+            Arg::optional("PORTS", Kind::Free),
+            Arg::optional("SOURCE", Kind::Free),
+        ],
+        flags: &[],
+        summary: "show or change what security groups let in",
+        help: "show lists the rules of the nodes' security groups. add lets in SOURCE (an address, \
+               a block such as 10.0.0.0/8, a security group or a prefix list) to PORTS (80, \
+               8000-8100 or all), by the cluster's own group, which dust makes and attaches where \
+               a node has none. remove takes such a rule away. icmp and all have no PORTS.",
+        examples: &[
+            "ec2sec",
+            "ec2sec show worker*",
+            "ec2sec add worker* tcp 80 0.0.0.0/0",
+            "ec2sec remove worker* tcp 8000-8100 10.0.0.0/8",
+        ],
+        build: build::ec2sec,
     },
     Spec {
         name: "exit",
@@ -198,7 +231,7 @@ pub const COMMANDS: &[Spec] = &[
         args: &[Arg::optional("SUBJECT", Kind::Topic)],
         flags: &[],
         summary: "list the commands, or explain one",
-        help: "SUBJECT is a command, targets or keys.",
+        help: "SUBJECT is a command, targets or keyboard.",
         examples: &["help", "help start", "help targets", "? @"],
         build: |args| {
             let subject = match args.text()? {
@@ -217,7 +250,19 @@ pub const COMMANDS: &[Spec] = &[
         summary: "list the lines typed before, or the last N of them",
         help: "A line that begins with a blank is not kept.",
         examples: &["history 20"],
-        build: build_history,
+        build: build::history,
+    },
+    Spec {
+        name: "keys",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[],
+        flags: &[],
+        summary: "list the EC2 key pairs of the loaded clusters' regions",
+        help: "FILE is where dust keeps the private key of a pair that it made. What the keys of the \
+               prompt do: help keyboard.",
+        examples: &["keys"],
+        build: |_| Ok(Command::Keys),
     },
     Spec {
         name: "load",
@@ -241,7 +286,8 @@ pub const COMMANDS: &[Spec] = &[
         args: &[OPTIONAL_TARGET],
         flags: &[],
         summary: "say what start would do, and change nothing",
-        help: "It goes by what was known last, and changes nothing; refresh asks again.",
+        help: "On EC2 it asks anew, and also says where a node differs from its file. Elsewhere it \
+               goes by what was known last; refresh asks again.",
         examples: &["plan", "plan worker*"],
         build: |args| {
             Ok(Command::Plan {
@@ -261,7 +307,7 @@ pub const COMMANDS: &[Spec] = &[
         examples: &["reconnect worker3"],
         build: |args| {
             Ok(Command::Reconnect {
-                target: required_target(args)?,
+                target: build::required_target(args)?,
             })
         },
     },
@@ -288,7 +334,7 @@ pub const COMMANDS: &[Spec] = &[
         summary: "show the settings, or change one",
         help: "Settings hold until dust ends.",
         examples: &["set", "set fold", "set fold on"],
-        build: build_set,
+        build: build::set,
     },
     Spec {
         name: "show",
@@ -303,7 +349,9 @@ pub const COMMANDS: &[Spec] = &[
             doc: "Show more of each node; twice: every attribute, as targets can select by.",
         }],
         summary: "list nodes: index, name, type, state, id, addresses",
-        help: "Nodes that are defined but not launched are absent. A word that is no target is \
+        help: "Nodes that are defined but not launched are absent. Instances of the region that \
+               belong to no loaded cluster are unassigned: only their full name, id or index \
+               selects them. A word that is no target is \
                searched for in every attribute of every node. What show lists for a target is what \
                another command with this target would act on.",
         examples: &[
@@ -333,7 +381,8 @@ pub const COMMANDS: &[Spec] = &[
         }],
         summary: "launch what is absent, start what is stopped",
         help: "What runs is left alone, so start can be repeated. Waits until each node answers \
-               ssh.",
+               ssh, at most as long as set boot says; at the prompt in the background. Ctrl-C ends \
+               the waiting, not the nodes.",
         examples: &[
             "start",
             "start worker[0-2]",
@@ -360,10 +409,25 @@ pub const COMMANDS: &[Spec] = &[
         build: |args| {
             let yes = args.given("yes");
             Ok(Command::Stop {
-                target: required_target(args)?,
+                target: build::required_target(args)?,
                 yes,
             })
         },
+    },
+    Spec {
+        name: "tag",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[TARGET, Arg::rest("KEY=VALUE", Kind::Free)],
+        flags: &[],
+        summary: "set tags of instances",
+        help: "Several tags may be joined by commas or given as several words. Name and the dust: \
+               tags say which node an instance is, and cannot be set for nodes of a file.",
+        examples: &[
+            "tag worker* owner=devops,env=test",
+            "tag master 'note=keep me'",
+        ],
+        build: build::tag,
     },
     Spec {
         name: "terminate",
@@ -378,24 +442,40 @@ pub const COMMANDS: &[Spec] = &[
         build: |args| {
             let yes = args.given("yes");
             Ok(Command::Terminate {
-                target: required_target(args)?,
+                target: build::required_target(args)?,
                 yes,
             })
+        },
+    },
+    Spec {
+        name: "untag",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[TARGET, Arg::rest("KEY[=VALUE]", Kind::Free)],
+        flags: &[],
+        summary: "remove tags of instances",
+        help: "With a value, a tag is only removed where it has that value.",
+        examples: &["untag worker* owner", "untag * env=test"],
+        build: |args| {
+            let target = build::required_target(args)?;
+            let tags = build::pairs(args)?.into_iter().collect();
+            Ok(Command::Untag { target, tags })
         },
     },
     Spec {
         name: "use",
         aliases: &[],
         group: Group::Cluster,
-        args: &[TARGET],
+        args: &[Arg::required("TARGET|REGION", Kind::Target)],
         flags: &[],
         summary: "choose the working set",
         help: "The working set is what a command without a target acts on. use * chooses all nodes \
-               again.",
-        examples: &["use worker*", "use cluster=democloud", "use *"],
+               again. A region is its nodes; one of which no cluster is loaded is loaded with all \
+               its instances, as a cluster file with @cloud alone would.",
+        examples: &["use worker*", "use democloud", "use eu-west-1", "use *"],
         build: |args| {
             Ok(Command::Use {
-                target: required_target(args)?,
+                target: build::required_target(args)?,
             })
         },
     },

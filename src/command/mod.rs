@@ -6,6 +6,7 @@
 //! [`settings`]. Nothing here acts, and nothing here knows which nodes exist: a target stays the
 //! text that was typed, for the target language to resolve before the command runs.
 
+mod build;
 pub mod cli;
 pub mod commands;
 pub mod complete;
@@ -20,7 +21,7 @@ pub mod table;
 pub mod topics;
 pub mod words;
 
-pub use commands::{COMMANDS, Command};
+pub use commands::{COMMANDS, Command, SecAction};
 pub use parse::Line;
 pub use settings::{SETTINGS, Settings};
 pub use table::nearest_command;

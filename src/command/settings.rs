@@ -26,6 +26,8 @@ impl When {
 /// The settings of a run of dust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// How long `start` waits until a machine answers ssh.
+    pub boot: Duration,
     /// When to use colours.
     pub color: When,
     /// How long a command may take; none: as long as it likes.
@@ -43,6 +45,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            boot: Duration::from_secs(600),
             color: When::Auto,
             command_timeout: None,
             fanout: 64,
@@ -57,6 +60,7 @@ impl Settings {
     /// Puts a change into effect.
     pub fn apply(&mut self, change: Change) {
         match change {
+            Change::Boot(time) => self.boot = time,
             Change::Color(when) => self.color = when,
             Change::CommandTimeout(limit) => self.command_timeout = limit,
             Change::Fanout(count) => self.fanout = count,
@@ -70,6 +74,8 @@ impl Settings {
 /// A new value for a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// `set boot`.
+    Boot(Duration),
     /// `set color`.
     Color(When),
     /// `set command-timeout`.
@@ -136,6 +142,18 @@ impl Setting {
 
 /// Everything that `set` sets, by name.
 pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "boot",
+        kind: Kind::Number,
+        values: "a number of seconds above 0",
+        doc: "How long start waits until a machine answers ssh.",
+        read: |value| {
+            seconds(value)
+                .filter(|time| !time.is_zero())
+                .map(Change::Boot)
+        },
+        write: |settings| in_seconds(settings.boot),
+    },
     Setting {
         name: "color",
         kind: Kind::OneOf(When::WORDS),
@@ -308,6 +326,8 @@ mod tests {
                 "90",
                 Some(Change::CommandTimeout(Some(ms(90_000)))),
             ),
+            ("boot", "0", None),
+            ("boot", "30", Some(Change::Boot(ms(30_000)))),
             ("quiet", "200", Some(Change::Quiet(ms(200)))),
             ("quiet", "9", None),
         ] {
@@ -325,7 +345,7 @@ mod tests {
         );
         assert_eq!(
             find("zzz").unwrap_err().to_string(),
-            "no setting `zzz` (there are color, command-timeout, fanout, fold, quiet, timeout)"
+            "no setting `zzz` (there are boot, color, command-timeout, fanout, fold, quiet, timeout)"
         );
     }
 
@@ -333,6 +353,7 @@ mod tests {
     fn every_setting_shows_what_was_set() {
         let mut settings = Settings::default();
         for (name, value) in [
+            ("boot", "90"),
             ("color", "never"),
             ("command-timeout", "1.5"),
             ("fanout", "7"),
@@ -349,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
-        assert!(names().is_sorted() && names().count() == 6);
+        assert!(names().is_sorted() && names().count() == 7);
         for setting in SETTINGS {
             assert!(
                 setting.doc.ends_with('.') && setting.doc.len() < 100,

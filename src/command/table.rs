@@ -32,6 +32,8 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// A whole prompt line.
     Line,
+    /// Anything; nothing is known that could be offered.
+    Free,
 }
 
 /// Whether an argument may be left out.
@@ -63,6 +65,15 @@ impl Arg {
             name,
             kind,
             need: Need::Required,
+        }
+    }
+
+    /// One or more words, up to the end.
+    pub const fn rest(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            need: Need::Rest,
         }
     }
 

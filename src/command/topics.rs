@@ -151,7 +151,7 @@ pub const TOPICS: &[Topic] = &[
         ],
     },
     Topic {
-        names: &["keys"],
+        names: &["keyboard"],
         summary: "the keys of the prompt",
         blocks: &[
             Block::Text("The keys are those of emacs and of most shells:"),

@@ -2,6 +2,15 @@
 
 use std::time::Instant;
 
+/// The time now, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn unix_time() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
 /// The time now, on the clock that never goes back.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> Instant {

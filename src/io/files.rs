@@ -104,6 +104,25 @@ pub fn known_hosts(own: Option<&Path>) -> KnownHosts {
     known
 }
 
+/// Takes what is known of a host's key out of a known-hosts file, which is replaced as a whole.
+/// Who appends to it in this very moment may have to be told that key again.
+pub fn forget_host(file: &Path, alias: &str) -> io::Result<()> {
+    let text = read_text(file)?;
+    let left = crate::session::known_hosts::forget(alias, 22, &text);
+    if left == text {
+        return Ok(());
+    }
+    let beside = file.with_extension(format!("new-{}", std::process::id()));
+    let mut new = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&beside)?;
+    new.write_all(left.as_bytes())?;
+    fs::rename(&beside, file)
+}
+
 /// The history file, shared with other runs of dust.
 #[derive(Debug)]
 pub struct HistoryFile {
@@ -256,6 +275,9 @@ impl Host for Machine {
             .filter(|path| path.exists())
     }
 
+    fn unix_time(&self) -> i64 {
+        super::clock::unix_time()
+    }
     fn random(&self) -> [u8; 12] {
         let mut bytes = [0; 12];
         // Where the system has no randomness, marks are still told apart by their numbers.

@@ -140,6 +140,7 @@ fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
         state: NodeState::Running,
         attrs: BTreeMap::new(),
         tags: def.settings.tags,
+        aside: false,
     });
     nodes.collect()
 }
@@ -199,6 +200,7 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         } else {
             "dumb".to_owned()
         },
+        ec2: cfg!(feature = "ec2"),
         connections_max: limit.saturating_sub(OTHER_FILES).max(1),
     };
     let host = Box::new(Machine::new(for_app));

@@ -382,6 +382,12 @@ impl Loop {
                         drop(history.append(&text));
                     }
                 },
+                Effect::Forget(alias) => {
+                    if let Some(file) = &self.known_hosts {
+                        // What cannot be forgotten is of no harm: ids are not used again.
+                        drop(files::forget_host(file, &alias));
+                    }
+                },
                 Effect::Echo(on) => {
                     if let Some(echo) = &mut self.echo {
                         echo.set(on);

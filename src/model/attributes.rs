@@ -65,7 +65,8 @@ pub fn values<'a>(nodes: impl IntoIterator<Item = &'a Node>, attribute: &str) ->
 
 /// The clusters' names, each once, in natural order.
 pub fn clusters(nodes: &[Node]) -> Vec<&str> {
-    let all: BTreeSet<&str> = nodes.iter().map(|node| node.cluster.as_str()).collect();
+    let nodes = nodes.iter().filter(|node| !node.aside);
+    let all: BTreeSet<&str> = nodes.map(|node| node.cluster.as_str()).collect();
     let mut all: Vec<&str> = all.into_iter().collect();
     all.sort_by(|a, b| natural_cmp(a, b));
     all
@@ -89,6 +90,7 @@ mod tests {
             state: NodeState::Running,
             attrs: owned(attrs),
             tags: owned(tags),
+            aside: false,
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Node {
     pub attrs: BTreeMap<String, String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// It belongs to no loaded cluster: only a target that says its name, id or index selects it.
+    pub aside: bool,
 }
 
 impl Node {

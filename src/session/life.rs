@@ -9,8 +9,8 @@ mod login;
 mod types;
 
 pub use types::{
-    ALIVE, Event, Fault, HostKeyPolicy, HostKeyVerdict, Identity, Method, Methods, PATIENCE,
-    Question, Refusal, Route, Way, Wish,
+    ALIVE, Event, Failure, Fault, HostKeyPolicy, HostKeyVerdict, Identity, Method, Methods,
+    PATIENCE, Question, Refusal, Route, Way, Wish,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub struct Life {
     asked: u8,
     tried: Vec<String>,
     last_fault: String,
+    failure: Failure,
     jitter: u32,
 }
 
@@ -75,6 +76,7 @@ impl Life {
             asked: 0,
             tried: Vec::new(),
             last_fault: String::new(),
+            failure: Failure::Final,
             jitter,
         }
     }
@@ -87,6 +89,11 @@ impl Life {
     /// How it logs in now, or did.
     pub fn method(&self) -> Option<&Method> {
         self.current.as_ref()
+    }
+
+    /// What made the last attempt fail.
+    pub fn failure(&self) -> Failure {
+        self.failure
     }
 
     /// The shell is open; a jump host: the login is done.
@@ -148,6 +155,7 @@ impl Life {
             self.attempts = 0;
             self.asked = 0;
             self.last_fault.clear();
+            self.failure = Failure::Final;
         }
         self.wake = None;
         self.steps = self.plan();
@@ -204,6 +212,7 @@ impl Life {
                     self.last_fault
                 )
             };
+            self.failure = Failure::Unreachable;
             self.fail(why, out);
         } else if self.wake.is_some_and(|at| at <= now) {
             self.wake = None;
@@ -212,6 +221,11 @@ impl Life {
                 Phase::Dialling if self.next_address < self.addresses.len() => {
                     out.push(Wish::Hangup);
                     self.dial(now, out);
+                },
+                Phase::Dialling => {
+                    let seconds = ADDRESS_TIME.as_secs();
+                    let why = format!("no answer for {seconds} s");
+                    self.fault(now, Fault::Dropped(why), out);
                 },
                 _ => {},
             }
@@ -231,6 +245,7 @@ impl Life {
                     .err()
                     .unwrap_or_else(|| "it has no address".to_owned());
                 let host = self.route.host.clone();
+                self.failure = Failure::Unreachable;
                 self.fail(format!("cannot resolve {host}: {why}"), out);
             },
             (Phase::Dialling, Event::Connected) => {
@@ -316,7 +331,7 @@ impl Life {
         };
         self.next_address += 1;
         self.phase = Phase::Dialling;
-        let more = self.next_address < self.addresses.len();
+        let more = self.next_address < self.addresses.len() || self.route.starting;
         self.wake = more.then(|| now + ADDRESS_TIME);
         out.push(Wish::Dial(address));
     }
@@ -336,7 +351,7 @@ impl Life {
         };
         match (host_keys, verdict) {
             (HostKeyPolicy::Off, _) | (_, HostKeyVerdict::Known) => self.next_method(out),
-            (HostKeyPolicy::AcceptNew, HostKeyVerdict::New) => {
+            (_, HostKeyVerdict::Vouched) | (HostKeyPolicy::AcceptNew, HostKeyVerdict::New) => {
                 out.push(Wish::Remember);
                 self.next_method(out);
             },
@@ -385,6 +400,7 @@ impl Life {
             self.wake = Some(now + self.pause());
             out.push(Wish::Hangup);
         } else {
+            self.failure = Failure::Unreachable;
             self.fail(why, out);
         }
     }

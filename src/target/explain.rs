@@ -41,6 +41,17 @@ pub(super) fn no_name(text: &str, view: &View<'_>) -> Error {
     }
     let scope = view.nodes(&view.scope);
     let exists = format!("nodes are {}", names(scope));
+    let aside = view.world.nodes.iter().filter(|node| node.aside);
+    let aside: Vec<&Node> = match super::pattern::Pattern::parse(text) {
+        Ok(pattern) => aside.filter(|node| pattern.matches(&node.name)).collect(),
+        Err(_) => Vec::new(),
+    };
+    if !aside.is_empty() {
+        let aside = names(aside.into_iter());
+        return error.hint(format!(
+            "{aside}: of no loaded cluster, only full names, ids and indexes select these"
+        ));
+    }
     if indexes(text).is_some() {
         let all = view.world.nodes.iter().map(|node| node.index);
         let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));

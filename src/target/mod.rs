@@ -16,6 +16,9 @@
 //! - Names and attributes are looked up in the working set. A cluster that the target names, as a
 //!   word or by `cluster=`, counts as part of it, so that `cluster=b&worker0` is found. Indexes and
 //!   `%` results are unique, and reach every node.
+//! - A node that is [aside](crate::model::Node::aside) is selected by its full name, its id or its
+//!   index only, never by wildcards, ranges, filters or results; except where `use` took it in.
+//! - The id that a provider gave a node (`i-…`) names it like an index does.
 //! - A name, index, cluster or file entry that selects nothing is an error wherever it stands: in
 //!   `*!wroker3` too. `attr=`, `tags=` and `%` terms may select nothing as long as the whole
 //!   selects something.
@@ -154,5 +157,7 @@ impl<'a> IntoIterator for &'a Targets {
     }
 }
 
+#[cfg(test)]
+mod aside_tests;
 #[cfg(test)]
 mod tests;

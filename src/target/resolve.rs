@@ -20,6 +20,8 @@ pub(super) struct View<'w> {
     pub(super) working: Selection,
     /// The working set and the clusters that the target names.
     pub(super) scope: Selection,
+    /// What anything but a full name, id or index can select: all but the nodes that are aside.
+    reach: Selection,
     clusters: HashSet<&'w str>,
     /// The nodes in scope of each name.
     by_name: OnceCell<HashMap<&'w str, Vec<usize>>>,
@@ -66,13 +68,18 @@ impl<'w> View<'w> {
         let clusters = world
             .nodes
             .iter()
+            .filter(|node| !node.aside)
             .map(|node| node.cluster.as_str())
             .collect();
+        let nodes = world.nodes.iter().zip(&working);
+        let reach = nodes.map(|(node, working)| !node.aside || *working);
+        let reach = reach.collect();
         let scope = working.clone();
         let mut view = Self {
             world,
             working,
             scope,
+            reach,
             clusters,
             by_name: OnceCell::new(),
         };
@@ -92,8 +99,21 @@ impl<'w> View<'w> {
         Ok(view)
     }
 
-    /// The nodes for which this holds.
+    /// The nodes for which this holds, without those that are aside.
     pub(super) fn all(&self, is: impl Fn(&Node) -> bool) -> Selection {
+        let nodes = self.world.nodes.iter().zip(&self.reach);
+        nodes.map(|(node, reach)| *reach && is(node)).collect()
+    }
+
+    /// The node that a word names in full, by index, or by the id that its provider gave it, wherever
+    /// it is; of those that are aside also by name.
+    fn exactly(&self, word: &str) -> Selection {
+        let index = indexes(word).filter(|(low, high)| low == high);
+        let is = |node: &Node| {
+            index.is_some_and(|(index, _)| node.index == index)
+                || node.attrs.get("id").is_some_and(|id| id == word)
+                || (node.aside && node.name == word)
+        };
         self.world.nodes.iter().map(is).collect()
     }
 
@@ -144,7 +164,7 @@ impl<'w> View<'w> {
     /// What a term selects. Names that select nothing are errors.
     fn select(&self, term: &Term) -> Result<Selection> {
         let needs_scope = matches!(term.what, What::Working | What::Name(_) | What::Attr(..));
-        if needs_scope && !self.scope.contains(&true) && !self.is_index(term) {
+        if needs_scope && !self.scope.contains(&true) && !self.is_exact(term) {
             return Err(explain::no_working_set(self));
         }
         let selection = match &term.what {
@@ -185,9 +205,11 @@ impl<'w> View<'w> {
         }
     }
 
-    fn is_index(&self, term: &Term) -> bool {
+    fn is_exact(&self, term: &Term) -> bool {
         match &term.what {
-            What::Name(pattern) => pattern.literal().and_then(indexes).is_some(),
+            What::Name(pattern) => pattern
+                .literal()
+                .is_some_and(|word| indexes(word).is_some() || self.exactly(word).contains(&true)),
             _ => false,
         }
     }
@@ -205,11 +227,12 @@ impl<'w> View<'w> {
                 *selected = true;
             }
         }
+        if selection.contains(&true) {
+            return selection;
+        }
         match indexes(word) {
-            Some((low, high)) if !selection.contains(&true) => {
-                self.all(|node| (low..=high).contains(&node.index))
-            },
-            _ => selection,
+            Some((low, high)) if low != high => self.all(|node| (low..=high).contains(&node.index)),
+            _ => self.exactly(word),
         }
     }
 
@@ -227,12 +250,25 @@ impl<'w> View<'w> {
                 let place = |error: Error| error.at(shown(file), number);
                 let pattern = Pattern::parse(name).map_err(place)?;
                 let mut found = false;
-                if let Some(word) = pattern.literal() {
+                if let Some(word) = pattern
+                    .literal()
+                    .filter(|word| !self.named(word).is_empty())
+                {
                     for i in self.named(word) {
                         found = true;
                         if let Some(selected) = selection.get_mut(*i) {
                             *selected = true;
                         }
+                    }
+                } else if let Some(word) = pattern.literal() {
+                    // A number in a file is no index: those change.
+                    let exact = match indexes(word) {
+                        None => self.exactly(word),
+                        Some(_) => Vec::new(),
+                    };
+                    for (selected, more) in selection.iter_mut().zip(exact) {
+                        found |= more;
+                        *selected |= more;
                     }
                 } else {
                     for (selected, more) in selection.iter_mut().zip(self.select_name(&pattern)) {

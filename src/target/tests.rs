@@ -35,6 +35,7 @@ pub(super) fn node(
         state,
         attrs: pairs(attrs, '='),
         tags: pairs(tags, ':'),
+        aside: false,
     }
 }
 
@@ -85,7 +86,7 @@ impl Cloud {
     }
 
     /// The same after a command.
-    fn after(mut self, results: &[(u32, Option<Outcome>)]) -> Self {
+    pub(super) fn after(mut self, results: &[(u32, Option<Outcome>)]) -> Self {
         self.last = results
             .iter()
             .map(|(id, result)| (NodeId(*id), result.clone()))

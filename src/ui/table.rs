@@ -40,6 +40,17 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The columns of a terminal in which nothing would have to be cut.
+    pub fn width(&self) -> usize {
+        let filled = |at: &usize| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(*at));
+            self.rows.is_empty() || cells.any(|cell| !cell.is_empty())
+        };
+        let used: Vec<usize> = (0..self.head.len()).filter(filled).collect();
+        let widths: usize = used.iter().map(|at| self.natural(*at)).sum();
+        widths + GAP * used.len().saturating_sub(1)
+    }
+
     /// The lines of the table, without newlines. With `columns`, none is wider: the widest columns
     /// are cut first. Without it (the output is no terminal) nothing is cut. Columns that are empty
     /// in every row are left out.

@@ -5,8 +5,8 @@ use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
 use crate::model::{NodeId, Size};
 use crate::session::known_hosts::KnownHosts;
-use crate::session::life::{Event as LifeEvent, HostKeyVerdict, Method};
-use std::collections::{BTreeMap, VecDeque};
+use crate::session::life::{Event as LifeEvent, Fault, HostKeyVerdict, Method, Methods};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,9 @@ impl Host for Desk {
     fn agent(&self) -> Option<PathBuf> {
         None
     }
+    fn unix_time(&self) -> i64 {
+        1_000_000
+    }
     fn random(&self) -> [u8; 12] {
         [0; 12]
     }
@@ -115,7 +118,13 @@ pub(super) struct Lab {
     pub(super) manual: bool,
     /// The most connections that were being set up at a time.
     pub(super) dialling: usize,
-    names: BTreeMap<String, NodeId>,
+    /// Addresses at which nobody listens.
+    pub(super) deaf: BTreeSet<String>,
+    /// Addresses that let nobody in.
+    pub(super) closed: BTreeSet<String>,
+    /// The host key that nodes present; none: one that is known.
+    pub(super) host_key: Option<[u8; 32]>,
+    addresses: BTreeMap<NodeId, String>,
     /// What the prompt's terminal shows.
     pub(super) screen: vt100::Parser,
 }
@@ -135,10 +144,31 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         known_hosts_name: String::new(),
         term: "dumb".to_owned(),
         connections_max: 1000,
+        ec2: true,
     };
     change(&mut setup);
     setup
 }
+
+/// A cluster on EC2, much like that of the README.
+const SAMPLE: &str = "@cloud
+provider=ec2
+name=democloud
+region=eu-west-1
+username=ubuntu
+keyfile=/k
+@master
+instance_type=m3.medium
+image=ami-896c96fe
+@worker[0-2]
+instance_type=t2.small
+image=ami-3eb46b49
+@checked
+host_keys=cloud
+@inside
+jump=master
+address=private
+";
 
 fn desk(nodes: usize) -> Box<Desk> {
     let last = nodes - 1;
@@ -152,6 +182,15 @@ fn desk(nodes: usize) -> Box<Desk> {
         ("/work/bad.cnf", "@cloud\nprovder=ssh\n"),
         ("/work/jump.cnf", JUMP),
         ("/work/ways.cnf", WAYS),
+        ("/work/sample.cnf", SAMPLE),
+        (
+            "/work/keyless.cnf",
+            "@cloud\nprovider=ec2\nregion=eu-west-1\n",
+        ),
+        (
+            "/work/region.cnf",
+            "@cloud\nprovider=ec2\nregion=eu-west-1\nkeyfile=/k\n",
+        ),
     ];
     let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
     Box::new(Desk {
@@ -185,6 +224,16 @@ impl Lab {
         Self::prompt_on("lab.cnf", nodes)
     }
 
+    /// A batch on another cluster.
+    pub(super) fn batch_on(file: &str, lines: &[&str], change: impl FnOnce(&mut Setup)) -> Self {
+        let lines = lines
+            .iter()
+            .map(|line| parse::scripted(line).unwrap())
+            .collect();
+        let app = App::batch(setup(change), desk(1), BatchInput::Lines(lines));
+        Self::with(app, file, false)
+    }
+
     /// A prompt on another cluster.
     pub(super) fn prompt_on(file: &str, nodes: usize) -> Self {
         let change = |setup: &mut Setup| {
@@ -209,7 +258,10 @@ impl Lab {
             others: Vec::new(),
             manual,
             dialling: 0,
-            names: BTreeMap::new(),
+            deaf: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            host_key: None,
+            addresses: BTreeMap::new(),
             screen: vt100::Parser::new(24, 80, 1000),
         };
         lab.app.start(lab.now, Some(Path::new(file)));
@@ -217,13 +269,6 @@ impl Lab {
             // Standard input is /dev/null.
             lab.app.handle(lab.now, Event::InputEnd);
         }
-        lab.names = lab
-            .app
-            .inventory
-            .nodes()
-            .iter()
-            .map(|node| (node.name.clone(), node.id))
-            .collect();
         lab.settle();
         lab
     }
@@ -236,10 +281,9 @@ impl Lab {
     }
 
     pub(super) fn id(&self, node: &str) -> NodeId {
-        *self
-            .names
-            .get(node)
-            .unwrap_or_else(|| panic!("no node {node}"))
+        let mut nodes = self.app.inventory.nodes().iter();
+        let found = nodes.find(|other| other.name == node);
+        found.unwrap_or_else(|| panic!("no node {node}")).id
     }
 
     /// Plays the world until nothing is left to do.
@@ -296,17 +340,36 @@ impl Lab {
                 let address = SocketAddr::new(host.parse().unwrap(), port);
                 self.link(id, attempt, LifeEvent::Resolved(Ok(vec![address])));
             },
-            Effect::Dial(id, attempt, _)
-            | Effect::Tunnel {
+            Effect::Dial(id, attempt, address) => {
+                let address = address.ip().to_string();
+                let event = if self.deaf.contains(&address) {
+                    LifeEvent::Fault(Fault::Refused("connection refused".to_owned()))
+                } else {
+                    LifeEvent::Connected
+                };
+                self.addresses.insert(id, address);
+                self.link(id, attempt, event);
+            },
+            Effect::Tunnel {
                 node: id, attempt, ..
             } => self.link(id, attempt, LifeEvent::Connected),
             Effect::Handshake { node, .. } => {
-                let event = LifeEvent::Handshaken("SHA256:x".to_owned(), HostKeyVerdict::Known);
+                let verdict = match &self.host_key {
+                    Some(hash) => self.app.host_key_verdict(node, hash),
+                    None => HostKeyVerdict::Known,
+                };
+                let event = LifeEvent::Handshaken("SHA256:x".to_owned(), verdict);
                 self.link(node, 0, event);
             },
             Effect::LoadKey(_, _, path, _) => self.app.key_loaded(self.now, &path, Ok(true)),
             Effect::Login(id, attempt, Method::Key(_)) => {
-                self.link(id, attempt, LifeEvent::Accepted);
+                let at = self.addresses.get(&id);
+                let event = if at.is_some_and(|at| self.closed.contains(at)) {
+                    LifeEvent::Denied(Methods::default())
+                } else {
+                    LifeEvent::Accepted
+                };
+                self.link(id, attempt, event);
             },
             Effect::Open(id, ..) => {
                 self.link(id, 0, LifeEvent::Opened);

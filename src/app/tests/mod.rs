@@ -1,5 +1,6 @@
 //! The whole of dust but the world: lines and keys in, bytes and effects out.
 
+mod cloud;
 mod feeding;
 mod jumps;
 mod lab;

@@ -137,12 +137,10 @@ fn every_option_of_a_command_changes_it() {
             .args
             .iter()
             .filter(|arg| arg.need != Need::Optional)
-            .map(|arg| {
-                if arg.kind == Kind::Setting {
-                    "fold"
-                } else {
-                    "x"
-                }
+            .map(|arg| match arg.kind {
+                Kind::Setting => "fold",
+                Kind::Free => "x=1",
+                _ => "x",
             })
             .collect();
         let plain = spec.parse(args.clone()).unwrap();

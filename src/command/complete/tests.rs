@@ -15,6 +15,7 @@ fn nodes() -> Vec<Node> {
         state,
         attrs: BTreeMap::from([("image".to_owned(), image.to_owned())]),
         tags: BTreeMap::from([("owner".to_owned(), format!("dev ops{id}"))]),
+        aside: false,
     };
     vec![
         node(0, "master", NodeState::Running, "ami-1"),
@@ -163,7 +164,7 @@ fn what_may_stand_there() {
         ("start -|", vec!["--no-wait", "--help"]),
         ("set f|", vec!["fanout", "fold"]),
         ("set color a|", vec!["auto", "always"]),
-        ("help t|", vec!["terminate", "targets", "target"]),
+        ("help t|", vec!["tag", "terminate", "targets", "target"]),
         ("@|", vec!["master", "worker0", "worker1", "demo"]),
         ("stop w|", vec!["worker0", "worker1"]),
         ("@worker0,m|", vec!["master"]),

@@ -103,7 +103,7 @@ fn kind_word(kind: Kind) -> String {
         Kind::Setting => "setting".to_owned(),
         Kind::Value => "value".to_owned(),
         Kind::Topic => "topic".to_owned(),
-        Kind::Number | Kind::Line => "none".to_owned(),
+        Kind::Number | Kind::Line | Kind::Free => "none".to_owned(),
         Kind::OneOf(words) => words.join(" "),
     }
 }

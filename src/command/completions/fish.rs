@@ -87,7 +87,7 @@ fn args(names: &[&str], args: &[Arg]) -> String {
                 ),
             ),
             Kind::OneOf(words) => line(&condition, &format!("-a {}", quoted(&words.join(" ")))),
-            Kind::Number | Kind::Line => String::new(),
+            Kind::Number | Kind::Line | Kind::Free => String::new(),
         };
     }
     out

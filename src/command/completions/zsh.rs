@@ -121,7 +121,7 @@ fn action(kind: Kind) -> String {
         Kind::Value => "_dust_values".to_owned(),
         Kind::Topic => "_dust_topics".to_owned(),
         Kind::OneOf(words) => format!("({})", words.join(" ")),
-        Kind::Number | Kind::Line => " ".to_owned(),
+        Kind::Number | Kind::Line | Kind::Free => " ".to_owned(),
     }
 }
 

@@ -259,7 +259,9 @@ fn help_finds_commands_forms_and_topics() {
     assert!(
         matches!(subject("help filters"), Subject::Topic(topic) if topic.names[0] == "targets")
     );
-    assert!(matches!(subject("help keys"), Subject::Topic(topic) if topic.names[0] == "keys"));
+    assert!(
+        matches!(subject("help keyboard"), Subject::Topic(topic) if topic.names[0] == "keyboard")
+    );
 }
 
 #[test]

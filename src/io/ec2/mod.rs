@@ -105,6 +105,7 @@ async fn answer(
         Ask::Describe => call.instances().await.map(drop),
         Ask::Plan { cluster, nodes } => start::plan(&call, &cluster, &nodes).await,
         Ask::Start { cluster, nodes } => start::start(&call, &cluster, &nodes).await,
+        Ask::Wake(claims) => start::wake(&call, &claims).await,
         Ask::Stop(claims) => change::stop(&call, &claims).await,
         Ask::Terminate(claims) => change::terminate(&call, &claims).await,
         Ask::Tag(claims, tags) => change::tag(&call, &claims, &tags).await,

@@ -6,7 +6,8 @@ use super::watch::Watch;
 use super::{Call, launch};
 use crate::cloud::plan::Work;
 use crate::cloud::settle::conflict;
-use crate::cloud::{News, Wanted};
+use crate::cloud::{Claim, Fault, News, Wanted};
+use crate::model::NodeState;
 
 /// Folds names for tags and messages.
 pub(super) fn fold(names: &[&str]) -> String {
@@ -56,4 +57,29 @@ pub(super) async fn start(call: &Call, cluster: &str, nodes: &[Wanted]) -> Resul
         watch.launched(launched);
     }
     watch.run(turn, !work.name.is_empty()).await
+}
+
+/// Makes instances run that no file defines.
+pub(super) async fn wake(call: &Call, claims: &[Claim]) -> Result<(), Trouble> {
+    let turn = call.api.turn.lock().await;
+    let mut watch = Watch::new(call, "", []);
+    let mut stopped = Vec::new();
+    for (node, one) in change::reread(call, claims).await? {
+        match one.state {
+            NodeState::Stopped => stopped.push((node, one.id)),
+            NodeState::Stopping => watch.start_later(node, one.id),
+            NodeState::Pending => watch.follow(node, one.id),
+            NodeState::Running => {},
+            NodeState::ShuttingDown | NodeState::Terminated | NodeState::Absent => {
+                call.failed(&node, Fault::new(format!("{} is {}", one.id, one.state)));
+            },
+        }
+    }
+    let started = change::act(call, Act::Start, &stopped).await;
+    for (node, id) in stopped {
+        if started.contains_key(&id) {
+            watch.follow(node, id);
+        }
+    }
+    watch.run(turn, false).await
 }

@@ -1,6 +1,6 @@
 //! Logging in: which key, which method next, and when to ask the person (RFC 4252, RFC 4256).
 
-use super::{ASK_MAX, Life, Method, Phase, Question, Wish};
+use super::{ASK_MAX, Failure, Life, Method, Phase, Question, Wish};
 use std::time::Instant;
 
 impl Life {
@@ -51,6 +51,7 @@ impl Life {
             self.current = Some(Method::Interactive);
             self.login(out);
         } else if self.asked >= ASK_MAX {
+            self.failure = Failure::Denied;
             self.fail(
                 "permission denied: the answers were not accepted".to_owned(),
                 out,
@@ -82,6 +83,7 @@ impl Life {
                 why.push_str(&self.tried.join(", "));
                 why.push(')');
             }
+            self.failure = Failure::Denied;
             self.fail(why, out);
         }
     }

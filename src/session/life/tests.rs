@@ -21,6 +21,7 @@ fn route() -> Route {
         timeout: Duration::from_secs(30),
         alive: Some(ALIVE),
         patience: PATIENCE,
+        starting: false,
     }
 }
 

@@ -23,6 +23,8 @@ pub enum HostKeyVerdict {
     Known,
     /// No key is known for this host.
     New,
+    /// None is known, and whoever made the machine vouches for this one.
+    Vouched,
     /// Another key is known; where (`file:line SHA256:…`).
     Changed(Vec<String>),
     /// This key is marked as revoked.
@@ -65,6 +67,21 @@ pub struct Route {
     pub alive: Option<Duration>,
     /// What was sent may stay unacknowledged for so long; then the connection counts as dead.
     pub patience: Duration,
+    /// The machine is starting: nobody may answer for a while, so a dial that gets no answer is
+    /// made anew after a few seconds, and then hits the moment when it is there.
+    pub starting: bool,
+}
+
+/// What made a connection fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody answered, or the connection broke: a machine that starts does that.
+    Unreachable,
+    /// The login was refused: so does a machine on which keys are put in place.
+    Denied,
+    /// What waiting does not mend.
+    #[default]
+    Final,
 }
 
 /// What carries a connection.
