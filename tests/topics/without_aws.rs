@@ -40,5 +40,5 @@ fn without_aws_a_file_that_asks_for_it_is_refused() {
     let file = env.file("lab.cnf", "@cloud\nprovider=ec2\nname=lab\n");
     let file = file.display().to_string();
     let run = env.dust(&["-f", &file, "show"]).run().expect_code(2);
-    run.expect_notice(&["lab.cnf", "provider=ec2", "not built into"]);
+    run.expect_notice(&["lab.cnf", "built without EC2"]);
 }
