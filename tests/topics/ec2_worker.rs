@@ -155,18 +155,21 @@ fn a_start_launches_each_node_once_and_another_does_nothing() {
 /// Whether the API knows tokens or not: one looks before one asks again.
 #[test]
 fn an_answer_that_is_lost_launches_nothing_twice() {
-    for honoured in [true, false] {
-        for fault in [Fault::CutAfter, Fault::Garbage, Fault::HoldAfter] {
-            let lab = lab!();
-            lab.faults.honour_tokens(honoured);
-            lab.file_of(NODES);
-            lab.faults.on(When::action("RunInstances").times(1), fault);
-            let run = asks(&lab, "start").env("DUST_EC2_TIMEOUT", "2").run();
-            run.expect_code(0);
-            assert_eq!(names(&lab), ALL, "{fault:?} {honoured}");
-            assert_eq!(lab.moto.instances().len(), 4, "{fault:?} {honoured}");
-            assert_eq!(lab.faults.calls_of("RunInstances").len(), 2);
-        }
+    for (fault, honoured) in [
+        (Fault::CutAfter, true),
+        (Fault::CutAfter, false),
+        (Fault::Garbage, false),
+        (Fault::HoldAfter, false),
+    ] {
+        let lab = lab!();
+        lab.faults.honour_tokens(honoured);
+        lab.file_of(NODES);
+        lab.faults.on(When::action("RunInstances").times(1), fault);
+        let run = asks(&lab, "start").env("DUST_EC2_TIMEOUT", "2").run();
+        run.expect_code(0);
+        assert_eq!(names(&lab), ALL, "{fault:?} {honoured}");
+        assert_eq!(lab.moto.instances().len(), 4, "{fault:?} {honoured}");
+        assert_eq!(lab.faults.calls_of("RunInstances").len(), 2);
     }
 }
 

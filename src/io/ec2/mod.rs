@@ -211,6 +211,10 @@ impl Pause {
 
     async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
+        self.longer();
+    }
+
+    fn longer(&mut self) {
         self.next = (self.next * 2).min(self.longest);
     }
 }
