@@ -6,6 +6,24 @@ use super::Fault;
 pub const CREDENTIALS_HINT: &str = "`aws configure`, `aws sso login`, `profile=` in the cluster \
                                     file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+/// What is said where no credentials can be used: which profile was to have them, if one was named,
+/// and why it has none.
+pub fn no_credentials(profile: Option<&str>, why: &str) -> Fault {
+    // The SDK's words for "there is nothing there".
+    let nothing = ["", "the credential provider was not enabled"];
+    let why = line(why);
+    let why = Some(why).filter(|why| !nothing.contains(&why.as_str()));
+    let text = match (profile, why) {
+        (Some(profile), Some(why)) => format!("no AWS credentials in the profile {profile}: {why}"),
+        (Some(profile), None) => {
+            format!("no AWS credentials: there is no profile {profile}, or it has none")
+        },
+        (None, Some(why)) => format!("no AWS credentials: {why}"),
+        (None, None) => "no AWS credentials".to_owned(),
+    };
+    Fault::new(text).hint(CREDENTIALS_HINT)
+}
+
 /// What to do about a missing region.
 pub const REGION_HINT: &str = "`region=eu-west-1` in the cluster file, AWS_REGION, or `aws \
                                configure`";
@@ -60,9 +78,7 @@ impl Failure {
                 .hint("the network, `region=` and `endpoint=` decide where it is"),
             Self::Broken(why) => Fault::new(format!("EC2 failed in {operation}: {}", line(why)))
                 .hint("run it again: nothing is done twice"),
-            Self::Credentials(why) => {
-                Fault::new(format!("no AWS credentials: {}", line(why))).hint(CREDENTIALS_HINT)
-            },
+            Self::Credentials(why) => no_credentials(None, why),
         }
     }
 }
@@ -250,6 +266,29 @@ mod tests {
         let fault = explain("Op", "Strange.Thing", "Something\n happened.");
         assert_eq!(fault.text, "Something happened [Strange.Thing]");
         assert_eq!(fault.hint, None);
+    }
+
+    #[test]
+    fn a_profile_without_credentials_is_named() {
+        let nothing = "the credential provider was not enabled";
+        for (profile, why, text) in [
+            (None, nothing, "no AWS credentials"),
+            (None, "it is over.", "no AWS credentials: it is over"),
+            (
+                Some("work"),
+                nothing,
+                "no AWS credentials: there is no profile work, or it has none",
+            ),
+            (
+                Some("work"),
+                "it is over",
+                "no AWS credentials in the profile work: it is over",
+            ),
+        ] {
+            let fault = no_credentials(profile, why);
+            assert_eq!(fault.text, text);
+            assert_eq!(fault.hint.as_deref(), Some(CREDENTIALS_HINT));
+        }
     }
 
     #[test]

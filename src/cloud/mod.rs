@@ -10,6 +10,7 @@ pub mod console;
 pub mod fault;
 pub mod identity;
 #[cfg(test)]
+#[path = "tests/lab.rs"]
 mod lab;
 pub mod launch;
 pub mod plan;

@@ -332,6 +332,15 @@ An unknown key, a node that is there twice or a bad value is refused with its li
 
 const TAIL: &str = r#".Sh ENVIRONMENT
 .Bl -tag -width Ds
+.It Ev AWS_PROFILE , AWS_REGION , AWS_ACCESS_KEY_ID , AWS_ENDPOINT_URL , \&...
+As for all of AWS's tools, where the cluster file does not say otherwise.
+.It Ev DUST_EC2_TIMEOUT
+How long EC2 may take to answer one call, in seconds (30).
+.It Ev DUST_MY_ADDRESS
+The address that a new security group lets in by ssh;
+.Cm none
+for nobody.
+Without it, AWS is asked.
 .It Ev NO_COLOR
 If set and not empty, no colours, unless
 .Fl \-color

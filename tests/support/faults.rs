@@ -253,8 +253,8 @@ impl Shared {
         let mut from = BufReader::new(stream);
         while let Some(request) = Request::read(&mut from)? {
             let call = Call::of(&request);
-            let (nth, fault) = self.note(&call);
-            let Some(answer) = self.answer(&request, &call, fault) else {
+            let (nth, fault, cleared) = self.note(&call);
+            let Some(answer) = self.answer(&request, &call, fault, cleared) else {
                 return Ok(());
             };
             {
@@ -271,8 +271,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes a call down; its number, and what is to be done to it.
-    fn note(&self, call: &Call) -> (usize, Option<Fault>) {
+    /// Writes a call down; its number, what is to be done to it, and how often all faults had been
+    /// cleared by then.
+    fn note(&self, call: &Call) -> (usize, Option<Fault>, usize) {
         let mut state = self.state();
         state.calls.push(call.clone());
         self.changed.notify_all();
@@ -281,24 +282,30 @@ impl Shared {
             when.times -= 1;
             *fault
         });
-        (state.calls.len() - 1, fault)
+        (state.calls.len() - 1, fault, state.cleared)
     }
 
     /// What is answered; None: the connection is closed instead.
-    fn answer(&self, request: &Request, call: &Call, fault: Option<Fault>) -> Option<Answer> {
+    fn answer(
+        &self,
+        request: &Request,
+        call: &Call,
+        fault: Option<Fault>,
+        cleared: usize,
+    ) -> Option<Answer> {
         match fault {
             Some(Fault::Refuse(status, code, message)) => {
                 return Some(refusal(status, code, message));
             },
             Some(Fault::CutBefore) => return None,
-            Some(Fault::HoldBefore) => self.hold()?,
+            Some(Fault::HoldBefore) => self.hold(cleared)?,
             _ => {},
         }
         let answer = self.ask(request, call);
         match fault {
             Some(Fault::CutAfter) => None,
             Some(Fault::HoldAfter) => {
-                self.hold()?;
+                self.hold(cleared)?;
                 Some(answer)
             },
             Some(Fault::Garbage) => Some(Answer::xml(200, "<html><p>Welcome to <b>".into())),
@@ -383,10 +390,9 @@ impl Shared {
         }
     }
 
-    /// Waits for `clear`; None at the proxy's end.
-    fn hold(&self) -> Option<()> {
+    /// Waits for the next `clear` after this many; None at the proxy's end.
+    fn hold(&self, cleared: usize) -> Option<()> {
         let mut state = self.state();
-        let cleared = state.cleared;
         while state.cleared == cleared && !state.ended {
             state = self.changed.wait(state).unwrap();
         }

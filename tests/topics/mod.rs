@@ -6,6 +6,8 @@ mod bad_text;
 mod crowds;
 #[cfg(feature = "ec2")]
 mod ec2;
+#[cfg(feature = "ec2")]
+mod ec2_worker;
 mod guards;
 mod harness;
 mod hostkeys;

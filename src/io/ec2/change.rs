@@ -4,12 +4,15 @@ use super::convert::{self, state, tag_list};
 use super::start::fold;
 use super::trouble::{Trouble, trouble};
 use super::{Api, Call, each};
-use crate::cloud::{Claim, Fault, Instance, News};
+use crate::cloud::{Claim, Instance, News};
 use crate::model::NodeState;
 use aws_sdk_ec2::types::InstanceStateChange;
 use aws_smithy_types::base64;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// A node, its instance, and why it was not given its name.
+pub(super) type Named = (String, String, Option<Trouble>);
 
 /// How many instances one call is about at most.
 const BATCH: usize = 500;
@@ -223,18 +226,15 @@ pub(super) async fn untag(call: &Call, claims: &[Claim], names: &[String]) -> Re
     Ok(())
 }
 
-/// Gives instances their names (node and id); those that did not take it, and why.
-pub(super) async fn name(
-    api: Rc<Api>,
-    nodes: Vec<(String, String)>,
-) -> Vec<(String, String, Option<Fault>)> {
+/// Gives instances their names (node and id); why those that did not take it did not.
+pub(super) async fn name(api: Rc<Api>, nodes: Vec<(String, String)>) -> Vec<Named> {
     each(nodes, |(node, id)| {
         let api = Rc::clone(&api);
         async move {
             let tag = convert::tag(crate::cloud::NAME_TAG, &node);
             let answer = api.ec2.create_tags().resources(&id).tags(tag).send().await;
-            let fault = answer.err().map(|error| trouble("CreateTags", error).fault);
-            (node, id, fault)
+            let trouble = answer.err().map(|error| trouble("CreateTags", error));
+            (node, id, trouble)
         }
     })
     .await

@@ -92,6 +92,8 @@ struct Known<'a> {
     ports: BTreeSet<u16>,
     key: Option<Result<String, Fault>>,
     vpcs: HashMap<Option<String>, Result<String, Fault>>,
+    /// By VPC, and as they are written.
+    groups: HashMap<(String, Vec<String>), Result<Vec<String>, Fault>>,
     own_groups: HashMap<String, Result<String, Fault>>,
     roots: HashMap<String, Result<String, Fault>>,
 }
@@ -106,6 +108,7 @@ impl<'a> Known<'a> {
                 .collect(),
             key: None,
             vpcs: HashMap::new(),
+            groups: HashMap::new(),
             own_groups: HashMap::new(),
             roots: HashMap::new(),
         }
@@ -121,8 +124,7 @@ impl<'a> Known<'a> {
             Some(written) if written.iter().all(|group| groups::is_id(group)) => written.clone(),
             Some(written) => {
                 let vpc = self.vpc(call, options.subnet.as_deref()).await?;
-                let ids = groups::ids(&call.api, &vpc, written).await;
-                ids.map_err(|trouble| trouble.fault)?
+                self.groups(call, vpc, written).await?
             },
             None => {
                 let vpc = self.vpc(call, options.subnet.as_deref()).await?;
@@ -174,6 +176,22 @@ impl Known<'_> {
         let vpc = vpc.map_err(|trouble| trouble.fault);
         self.vpcs.insert(subnet, vpc.clone());
         vpc
+    }
+
+    async fn groups(
+        &mut self,
+        call: &Call,
+        vpc: String,
+        written: &[String],
+    ) -> Result<Vec<String>, Fault> {
+        let what = (vpc, written.to_vec());
+        if let Some(known) = self.groups.get(&what) {
+            return known.clone();
+        }
+        let ids = groups::ids(&call.api, &what.0, written).await;
+        let ids = ids.map_err(|trouble| trouble.fault);
+        self.groups.insert(what, ids.clone());
+        ids
     }
 
     async fn own_group(&mut self, call: &Call, vpc: String) -> Result<String, Fault> {

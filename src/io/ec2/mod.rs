@@ -16,6 +16,7 @@ mod start;
 mod trouble;
 mod watch;
 
+use crate::cloud::fault::{Failure, no_credentials};
 use crate::cloud::{Account, Ask, Fault, Instance, News};
 use api::{Api, Apis};
 use std::cell::RefCell;
@@ -121,7 +122,10 @@ async fn answer(
             // The next question reads the files again: they may be mended by then.
             apis.forget(&account);
         }
-        trouble.fault
+        match trouble.failure {
+            Some(Failure::Credentials(why)) => no_credentials(account.profile.as_deref(), &why),
+            _ => trouble.fault,
+        }
     })
 }
 
@@ -211,6 +215,10 @@ impl Pause {
 
     async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
+        self.longer();
+    }
+
+    fn longer(&mut self) {
         self.next = (self.next * 2).min(self.longest);
     }
 }

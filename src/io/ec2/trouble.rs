@@ -35,9 +35,14 @@ impl Trouble {
         self.failure.as_ref().is_some_and(Failure::is_unsure)
     }
 
+    /// True if it was not done, since there were too many calls.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.failure.as_ref().is_some_and(Failure::is_throttled)
+    }
+
     /// True if another try may go better, without anybody's help.
     pub(super) fn is_passing(&self) -> bool {
-        self.is_unsure() || self.failure.as_ref().is_some_and(Failure::is_throttled)
+        self.is_unsure() || self.is_throttled()
     }
 
     /// True if it is about credentials.

@@ -4,10 +4,10 @@
 //! have launched the same node a moment before. Each round reads all instances, resolves what was
 //! launched twice, gives names, starts what has stopped by now, and says what failed.
 
-use super::change::{self, Act};
+use super::change::{self, Act, Named};
 use super::launch::Launched;
 use super::trouble::Trouble;
-use super::{Call, Pause};
+use super::{Call, Pause, start::fold};
 use crate::cloud::identity::{Roster, Who};
 use crate::cloud::settle::{Loser, contested, losers};
 use crate::cloud::{Fault, Instance};
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 /// Between the first rounds, and between later ones.
 const FIRST: Duration = Duration::from_secs(1);
-const LATER: Duration = Duration::from_secs(5);
+const LATER: Duration = Duration::from_secs(3);
 /// EC2 lists what it has launched within this time.
 const LISTED: Duration = Duration::from_secs(90);
 /// The other side of a node launched twice has this long to take its own away.
@@ -66,7 +66,11 @@ pub(super) struct Watch<'a> {
     contested_since: Option<Instant>,
     /// Instances whose names are given, and how often that was tried.
     naming: BTreeMap<String, u32>,
-    namers: JoinSet<Vec<(String, String, Option<Fault>)>>,
+    namers: JoinSet<Vec<Named>>,
+    /// Nodes that did not take their names, and why.
+    nameless: Vec<(String, String)>,
+    /// Before names are tried again; longer each time.
+    names_pause: Pause,
     told: Vec<Instance>,
 }
 
@@ -88,6 +92,8 @@ impl<'a> Watch<'a> {
             contested_since: None,
             naming: BTreeMap::new(),
             namers: JoinSet::new(),
+            nameless: Vec::new(),
+            names_pause: Pause::new(FIRST, LATER),
             told: Vec::new(),
         }
     }
@@ -277,24 +283,33 @@ impl<'a> Watch<'a> {
     }
 
     /// Those that took no name are tried again; EC2 may not know of them everywhere yet.
-    fn named(&mut self, results: Vec<(String, String, Option<Fault>)>) {
+    fn named(&mut self, results: Vec<Named>) {
         let mut again = Vec::new();
-        for (node, id, fault) in results {
-            let Some(fault) = fault else { continue };
+        for (node, id, trouble) in results {
+            let Some(trouble) = trouble else { continue };
             let tries = self.naming.entry(id.clone()).or_default();
-            *tries += 1;
-            if *tries <= NAME_TRIES {
+            // A thousand names are more calls than EC2 takes at once: there it is only a matter of
+            // time.
+            let more = if trouble.is_throttled() {
+                !self.begun.elapsed_by(PENDING)
+            } else {
+                *tries += 1;
+                // One that was launched just now may not be known everywhere.
+                let unknown = trouble.code() == Some("InvalidInstanceID.NotFound");
+                (unknown || trouble.is_passing()) && *tries <= NAME_TRIES
+            };
+            if more {
                 again.push((node, id));
             } else {
-                // It is told by its launch all the same.
-                let text = format!("{id} was not given the name {node}: {}", fault.text);
-                self.call.step(text);
+                self.nameless.push((node, trouble.fault.text));
             }
         }
         if !again.is_empty() {
             let api = Rc::clone(&self.call.api);
+            let mut pause = self.names_pause;
+            self.names_pause.longer();
             self.namers.spawn_local(async move {
-                tokio::time::sleep(FIRST).await;
+                pause.wait().await;
                 change::name(api, again).await
             });
         }
@@ -306,6 +321,17 @@ impl<'a> Watch<'a> {
         }
         while let Some(done) = self.namers.join_next().await {
             self.named(done.unwrap_or_default());
+        }
+        if let Some((_, why)) = self.nameless.first() {
+            let names: Vec<&str> = self
+                .nameless
+                .iter()
+                .map(|(node, _)| node.as_str())
+                .collect();
+            self.call.step(format!(
+                "not named in EC2: {} ({why}); dust tells them by their launch",
+                fold(&names)
+            ));
         }
         self.call.instances().await.map(drop)
     }
