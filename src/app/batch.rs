@@ -101,7 +101,7 @@ impl App {
     pub fn wants_input(&self) -> bool {
         match &self.mode {
             Mode::Prompt(_) => true,
-            Mode::Batch(batch) if batch.script => self.is_free() && !batch.ended,
+            Mode::Batch(batch) if batch.script => self.is_done() && !batch.ended,
             Mode::Batch(batch) => {
                 let fed = self.feed.as_ref().is_some_and(super::feed::Feed::wants);
                 (self.setup.person || fed) && !batch.over
@@ -109,11 +109,11 @@ impl App {
         }
     }
 
-    /// Nothing runs that the next line has to wait for.
-    fn is_free(&self) -> bool {
+    /// Nothing runs that the run has to wait for at its end.
+    fn is_done(&self) -> bool {
         self.jobs.is_idle()
             && self.requests.is_empty()
-            && self.cloud_is_idle()
+            && self.cloud_is_done()
             && !self.local_runs
             && !self.is_unsettled()
     }
@@ -121,7 +121,8 @@ impl App {
     /// Goes on with the next line, or ends.
     pub(super) fn batch_advance(&mut self, now: Instant) {
         loop {
-            let free = self.is_free();
+            let done = self.is_done();
+            let free = done && self.cloud_is_settled();
             let Mode::Batch(batch) = &mut self.mode else {
                 return;
             };
@@ -134,7 +135,8 @@ impl App {
                 self.finish(130);
                 return;
             }
-            if !free {
+            let last = batch.lines.is_empty() && batch.ended && batch.partial.is_empty();
+            if !free && !(done && last) {
                 return;
             }
             if let Some(line) = batch.lines.pop_front() {

@@ -143,11 +143,11 @@ impl App {
         let (ids, away): (Vec<NodeId>, Vec<NodeId>) =
             targets.into_iter().partition(|id| running(self, *id));
         if !away.is_empty() {
-            let names = self.folded(&away);
+            let states = self.by_state(&away);
             if ids.is_empty() {
-                return Err(Error::usage(format!("not running: {names}")).hint("start them first"));
+                return Err(Error::usage(format!("not running: {states}")).hint("start them first"));
             }
-            self.notice(&format!("not running, left out: {names}"));
+            self.notice(&format!("not running, left out: {states}"));
         }
         // Where a command runs, the line is an answer to it.
         let (busy, free): (Vec<NodeId>, Vec<NodeId>) = ids

@@ -390,6 +390,10 @@ impl App {
             let (all, working) = (self.inventory.all().len(), self.inventory.working().len());
             let _ = write!(text, " [{working}/{all}]");
         }
+        let waiting = self.deferred();
+        if waiting > 0 {
+            let _ = write!(text, " ({waiting} waiting)");
+        }
         let busy = self.fleet.busy();
         if busy > 0 {
             let _ = write!(text, " ({busy} busy)");

@@ -124,6 +124,21 @@ impl App {
             .map_or(NodeState::Absent, |node| node.state)
     }
 
+    /// Names of nodes with what they are: `worker[0-2] (stopped), master (absent)`.
+    pub(super) fn by_state(&self, ids: &[NodeId]) -> String {
+        let mut states: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
+        for id in ids {
+            states
+                .entry(self.state(*id).as_str())
+                .or_default()
+                .push(*id);
+        }
+        let parts = states
+            .into_iter()
+            .map(|(state, ids)| format!("{} ({state})", self.folded(&ids)));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// `stop` and `terminate`: ask first.
     pub(super) fn end_nodes(
         &mut self,

@@ -242,6 +242,9 @@ pub enum News {
     Plan(Plan),
     /// A step, in a few words: `launched worker[0-2]`.
     Step(String),
+    /// Of [`Ask::Start`] and [`Ask::Wake`]: all is done that had to be done; what follows only tells
+    /// how the machines come up.
+    Launched,
     /// It failed for this node; the rest goes on.
     NodeFailed(String, Fault),
     /// The answer to [`Ask::Keys`].

@@ -128,6 +128,8 @@ impl Lab {
     pub(super) fn terminal(&self) -> Pty {
         let file = self.env.work().join("lab.cnf");
         let mut command = self.command();
+        // What is looked for among the bytes has no colours in it.
+        command.env("NO_COLOR", "1");
         if file.exists() {
             command.arg("-f").arg(file);
         }

@@ -332,6 +332,28 @@ impl App {
         self.end_boots(now);
     }
 
+    /// All that a start does is done. With `--no-wait` a batch is not held up by what comes up.
+    pub(super) fn start_acted(&mut self, now: Instant, request: u64) {
+        let Some(asked) = self.clouds.asked.get(&request) else {
+            return;
+        };
+        let ids = asked.nodes.iter().map(|(_, id)| *id);
+        let left = |id: &NodeId| self.booting(*id).is_some_and(|(boot, _)| !boot.wait);
+        let left: Vec<NodeId> = ids.filter(left).collect();
+        if !self.is_batch() || left.is_empty() {
+            return;
+        }
+        let names = self.folded(&left);
+        self.notice(&format!("not waited for: {names}"));
+        for id in left {
+            self.leave_boots(id);
+        }
+        if let Some(asked) = self.clouds.asked.get_mut(&request) {
+            asked.quiet = true;
+        }
+        self.end_boots(now);
+    }
+
     /// What `start` is about to do: what it leaves alone, and what it cannot decide.
     pub(super) fn start_planned(&mut self, now: Instant, request: u64, plan: &Plan) {
         let tell = |app: &mut Self, what: &str, names: &[String]| {

@@ -61,6 +61,8 @@ struct Asked {
     failed: HashSet<NodeId>,
     /// It has told what there is.
     told: bool,
+    /// Nobody waits for what it still has to tell.
+    quiet: bool,
     since: Instant,
 }
 
@@ -154,6 +156,7 @@ impl App {
         let id = self.next_request;
         let asked = Asked {
             account: account.clone(),
+            quiet: what == What::Poll,
             what,
             nodes,
             failed: HashSet::new(),
@@ -255,14 +258,23 @@ impl App {
         self.stop_boots(now) || lines > 0
     }
 
-    /// Nothing is under way that the next line of a batch has to wait for.
-    pub(super) fn cloud_is_idle(&self) -> bool {
+    /// Nothing is under way that a batch has to wait for at its end.
+    pub(super) fn cloud_is_done(&self) -> bool {
         let clouds = &self.clouds;
-        let quiet = |asked: &Asked| asked.what == What::Poll;
-        clouds.asked.values().all(quiet)
+        clouds.asked.values().all(|asked| asked.quiet)
             && clouds.boots.is_empty()
             && clouds.deferred.is_empty()
-            && !clouds.settling.is_stopping()
+    }
+
+    /// Nothing is under way that the next line of a batch has to wait for: it may be about what has
+    /// stopped.
+    pub(super) fn cloud_is_settled(&self) -> bool {
+        !self.clouds.settling.is_stopping()
+    }
+
+    /// How many lines wait until it is known what there is.
+    pub(super) fn deferred(&self) -> usize {
+        self.clouds.deferred.len()
     }
 
     /// When [`Self::cloud_tick`] must be called at the latest.

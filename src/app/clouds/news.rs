@@ -17,6 +17,7 @@ impl App {
             News::Instances(instances) => self.take_instances(now, request, &instances),
             News::Plan(plan) => self.plan_told(now, request, &plan),
             News::Step(text) => self.notice(&text),
+            News::Launched => self.start_acted(now, request),
             News::NodeFailed(name, fault) => self.node_failed(now, request, &name, &fault),
             News::Keys(pairs) => self.print_keys(request, &pairs),
             News::Rules(groups) => self.print_rules(&groups),
@@ -100,7 +101,12 @@ impl App {
             What::Poll if self.clouds.settling.has_failed(&asked.account) => {},
             What::LastWords => {},
             what => {
-                self.error(&as_error(fault, None));
+                let known = self.clouds.accounts.get(&asked.account);
+                let again = known.is_some_and(|known| known.fault.as_ref() == Some(fault));
+                // In a batch nobody has done anything about it since it was told.
+                if !(again && self.is_batch()) {
+                    self.error(&as_error(fault, None));
+                }
                 if matches!(what, What::Inventory) {
                     let known = self.clouds.accounts.entry(asked.account).or_default();
                     known.fault = Some(fault.clone());

@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 use super::{Call, Pause, start::fold};
 use crate::cloud::identity::{Roster, Who};
 use crate::cloud::settle::{Loser, contested, losers};
-use crate::cloud::{Fault, Instance};
+use crate::cloud::{Fault, Instance, News};
 use crate::io::clock;
 use crate::model::NodeState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +136,7 @@ impl<'a> Watch<'a> {
         let mut turn = Some(turn);
         let mut pause = Pause::new(FIRST, LATER);
         let mut failed = 0;
+        let mut acted = false;
         loop {
             match self.round().await {
                 Ok(()) => failed = 0,
@@ -152,6 +153,10 @@ impl<'a> Watch<'a> {
             }
             if failed == 0 && !open && self.follows.is_empty() && self.later.is_empty() {
                 break;
+            }
+            if !acted && !open && self.later.is_empty() && self.namers.is_empty() {
+                acted = true;
+                self.call.tell(News::Launched);
             }
             if open {
                 pause = Pause::new(FIRST, LATER);

@@ -97,7 +97,8 @@ fn without_a_console_it_is_said_how_the_key_was_taken() {
     cloud_file(&lab);
     lab.launch();
     lab.faults.console("*", "");
-    let run = lab.dust(&["@n0", "echo in"]).run();
+    let lines = ["-c", "set boot 3", "-c", "@n0 echo in"];
+    let run = lab.dust(&lines).run();
     let run = run.expect_reason("n0", &["console", "fingerprint", "host key"]);
     if run.code() == 0 {
         assert_eq!(run.lines_of("n0"), ["in"]);

@@ -17,7 +17,7 @@ fn a_life_in_one_shot_runs() {
         .run()
         .expect_code(0);
     for worker in ["worker0", "worker1", "worker2"] {
-        assert_eq!(run.lines_of(worker), [format!("{worker} of 3 in lab")]);
+        assert_eq!(run.lines_of(worker), [format!("{worker} of 4 in lab")]);
     }
     lab.dust(&["-y", "stop", "worker*"]).run().expect_code(0);
     let states = |name: &str| lab.moto.the(name).state;
@@ -300,7 +300,8 @@ fn use_takes_a_region() {
     pty.command("show");
     pty.wait_words(&["here", "running"]);
     pty.command("use us-east-1");
-    pty.command("show");
+    // Two clusters are loaded now: the prompt has their number.
+    pty.line("show");
     pty.wait_words(&["there", "running"]);
     wait_until("the other region was asked", || {
         lab.faults

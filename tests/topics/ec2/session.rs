@@ -90,6 +90,7 @@ fn the_session_of_the_readme() {
     wait_until("all are launched", || {
         lab.moto.states() == all_are("running")
     });
+    pty.wait_words(&["ready:", "master,worker[0-2]"]);
     pty.wait_prompt();
     for instance in lab.moto.instances() {
         assert_eq!(instance.tag("dust:cluster"), "democloud", "{instance:?}");
@@ -132,6 +133,7 @@ fn the_session_of_the_readme() {
     pty.line("y");
     let stopped = [are(&["master"], "running"), are(&workers, "stopped")].concat();
     wait_until("the workers are stopped", || lab.moto.states() == stopped);
+    pty.wait_words(&["stopped:", "worker[0-2]"]);
     show(&mut pty, "show state=stopped", &are(&workers, "stopped"));
 
     let mark = pty.mark();
@@ -155,6 +157,7 @@ fn the_session_of_the_readme() {
     pty.line("y");
     let stopped = [are(&["master"], "stopped"), are(&workers, "running")].concat();
     wait_until("the master is stopped", || lab.moto.states() == stopped);
+    pty.wait_words(&["stopped:", "master"]);
     pty.command("start state=stop*");
     wait_until("the master runs", || {
         lab.moto.states() == all_are("running")
@@ -171,6 +174,7 @@ fn the_session_of_the_readme() {
     wait_until("the workers are gone", || {
         lab.moto.states() == are(&["master"], "running")
     });
+    pty.wait_words(&["terminated:", "worker[0-2]"]);
     pty.command("refresh");
     let gone = [are(&["master"], "running"), are(&workers, "absent")].concat();
     show(&mut pty, "show", &gone);

@@ -102,7 +102,7 @@ fn a_node_that_never_answers_fails_the_start() {
         "*",
         "[   12.0] Kernel panic - not syncing: no init found\r\n",
     );
-    let run = lab.dust(&["-v", "-t", "3", "start"]).run();
+    let run = lab.dust(&["-v", "-c", "set boot 3", "-c", "start"]).run();
     assert_ne!(run.code(), 0, "{}", run.report());
     let run = run.expect_notice(&["n0"]);
     assert!(run.err().contains("Kernel panic"), "{}", run.report());

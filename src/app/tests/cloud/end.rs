@@ -158,6 +158,15 @@ fn a_batch_waits_until_they_have_stopped() {
 }
 
 #[test]
+fn the_last_line_of_a_batch_is_not_held_up_by_what_stops() {
+    let mut lab = Lab::batch_on("sample.cnf", &["stop -y worker*"], |_| {});
+    lab.described(&three(Running));
+    let (request, _, _) = lab.asked();
+    lab.tell(request, News::Done);
+    assert_eq!(lab.exit(), Some(0));
+}
+
+#[test]
 fn without_a_person_or_y_nothing_is_ended() {
     let mut lab = Lab::batch_on("sample.cnf", &["stop master"], |_| {});
     lab.described(&three(Running));
@@ -171,7 +180,7 @@ fn without_a_person_or_y_nothing_is_ended() {
 
 #[test]
 fn an_account_that_stops_answering_is_told_once_it_is_late() {
-    let mut lab = Lab::batch_on("sample.cnf", &["stop -y worker*"], |setup| {
+    let mut lab = Lab::batch_on("sample.cnf", &["stop -y worker*", "show"], |setup| {
         setup.settings.boot = Duration::from_secs(30);
     });
     lab.described(&three(Running));

@@ -21,6 +21,7 @@ fn lines_about_nodes_wait_for_the_answer_in_their_order() {
     lab.line("set fold");
     assert!(lab.said("off"), "what is not about nodes does not wait");
     assert!(!lab.said("m3.medium"));
+    assert_eq!(lab.last_row(), "dust:democloud (2 waiting)$");
     lab.described(&[instance(1, "master", Running)]);
     assert!(lab.said("i-1"), "{:?}", lab.rows());
     assert!(lab.took("master").contains("eval 'uptime'"));
@@ -200,7 +201,11 @@ fn another_instance_or_state_costs_the_connection() {
     lab.described(&[instance(2, "master", Stopped)]);
     assert!(lab.said("lost: it is stopped"), "{:?}", lab.rows());
     lab.line("@master id");
-    assert!(lab.said("not running: master"), "{:?}", lab.rows());
+    assert!(
+        lab.said("not running: master (stopped)"),
+        "{:?}",
+        lab.rows()
+    );
 }
 
 #[test]

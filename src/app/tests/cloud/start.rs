@@ -292,7 +292,7 @@ fn a_batch_waits_for_ssh_and_tells_in_lines() {
     assert_eq!(
         lab.err(),
         "worker0: booting\nworker1: ssh ready\nworker0: ssh ready\n\
-         ready: worker[0-1] (2), after 3 s\nnot running, left out: worker2\n"
+         ready: worker[0-1] (2), after 3 s\nnot running, left out: worker2 (absent)\n"
     );
     assert!(lab.took("worker0").contains("eval 'id'"));
     for node in ["worker0", "worker1"] {
@@ -334,6 +334,26 @@ fn no_wait_asks_nobody_for_ssh() {
     lab.tell(request, News::Done);
     assert!(lab.dialled.is_empty());
     assert!(lab.err().contains("running: worker[0-1] (2), after 0 s"));
+    assert_eq!(lab.exit(), Some(0));
+}
+
+#[test]
+fn no_wait_ends_a_batch_when_all_is_done_that_had_to_be_done() {
+    let mut lab = Lab::batch_on("sample.cnf", &["start --no-wait worker[0-1]"], |_| {});
+    lab.described(&[]);
+    let (request, _, _) = lab.asked();
+    lab.tell(
+        request,
+        News::Instances(vec![
+            instance(1, "worker0", Running),
+            instance(2, "worker1", Pending),
+        ]),
+    );
+    assert_eq!(lab.exit(), None, "it may still give names");
+    lab.tell(request, News::Launched);
+    let err = lab.err();
+    assert!(err.contains("not waited for: worker1\n"), "{err}");
+    assert!(err.contains("running: worker0 (1)"), "{err}");
     assert_eq!(lab.exit(), Some(0));
 }
 
