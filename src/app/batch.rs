@@ -136,7 +136,8 @@ impl App {
                 return;
             }
             let last = batch.lines.is_empty() && batch.ended && batch.partial.is_empty();
-            if !free && !(done && last) {
+            let goes_on = free || (done && last);
+            if !goes_on {
                 return;
             }
             if let Some(line) = batch.lines.pop_front() {
