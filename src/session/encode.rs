@@ -15,7 +15,7 @@ const CHUNK_MAX: usize = 760;
 /// building a command of n bytes does not copy n² bytes.
 const CHUNKS_PER_MOVE: usize = 64;
 /// The end of a command's line: its exit status, and the prompt as it must be, whatever the command
-/// did to it. Assignments, for each call of a function costs the node as much as a small command.
+/// did to it. Assignments, for bash copies a function's body at each call.
 pub(super) const END: &str = "_dust_s=$? PS1=$_dust_p PS2= PROMPT_COMMAND=$_dust_q";
 /// Makes the terminal take the next byte literally (VLNEXT, termios(3)).
 const LITERAL_NEXT: u8 = 0x16;

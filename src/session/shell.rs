@@ -12,8 +12,9 @@
 //! A mark says that a line was read and has ended. Each line that is sent sets `_dust_n` to a number
 //! of its own before anything is evaluated, so a mark with a command's number means that this very
 //! command has ended. Its exit status is `_dust_s`, which the line's end sets, or `$?` where the
-//! shell gave the line up before its end (an interrupt, `${x?}`, a syntax error). Marks of nested shells, of empty lines and of the parts of a long command carry another
-//! number and mean nothing. What is not a mark is the command's own output, to the byte. `_dust_k`
+//! shell gave the line up before its end (an interrupt, `${x?}`, a syntax error). Marks of nested
+//! shells, of empty lines and of the parts of a long command carry another number and mean nothing.
+//! What is not a mark is the command's own output, to the byte. `_dust_k`
 //! tells bash, which has a habit of its own: after a syntax error inside `eval` it prints its last
 //! prompt again and waits; an empty line brings it on. A mark of the kind `i` comes from a command
 //! whose standard input is a FIFO ([`Stdin::Fifo`]), once that is open.

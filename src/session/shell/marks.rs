@@ -6,6 +6,7 @@ use super::Nonce;
 pub(super) const RS: u8 = 0x1e;
 /// Longer than this after RS is no mark, in bytes: nonce, status, number and separators.
 const MARK_MAX: usize = 64;
+
 /// What starts at an RS.
 pub(super) enum Mark {
     None,
