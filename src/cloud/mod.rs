@@ -34,7 +34,7 @@ pub const NAME_TAG: &str = "Name";
 
 /// Where to ask: what decides which API endpoint and which credentials are used. `None`: as the
 /// environment and `~/.aws/config` say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
     /// `region`.
     pub region: Option<String>,

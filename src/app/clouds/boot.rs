@@ -62,11 +62,11 @@ impl App {
         });
         for ((account, cluster), (nodes, names)) in starts {
             let ask = Ask::Start { cluster, nodes };
-            self.ask_cloud(now, &account.account(), ask, What::Start, names);
+            self.ask_cloud(now, &account, ask, What::Start, names);
         }
         for ((account, _), group) in self.claims(&wake) {
             let ask = Ask::Wake(group.claims);
-            self.ask_cloud(now, &account.account(), ask, What::Start, group.nodes);
+            self.ask_cloud(now, &account, ask, What::Start, group.nodes);
         }
         if self
             .clouds

@@ -149,7 +149,6 @@ impl App {
         }
         let mut by_account: Vec<(Account, Vec<NodeId>)> = Vec::new();
         for ((account, _), group) in self.claims(&ids) {
-            let account = account.account();
             let group = group.nodes.into_iter().map(|(_, id)| id);
             match by_account.iter_mut().find(|(other, _)| *other == account) {
                 Some((_, ids)) => ids.extend(group),
@@ -178,7 +177,6 @@ impl App {
             at.at = None;
             for ((account, _), group) in self.claims(&ids) {
                 let ask = Ask::Console(group.claims);
-                let account = account.account();
                 self.ask_cloud(now, &account, ask, What::Console, group.nodes);
             }
         }
@@ -300,7 +298,6 @@ impl App {
     pub(super) fn ask_last_words(&mut self, now: Instant, id: NodeId) {
         for ((account, _), group) in self.claims(&[id]) {
             let ask = Ask::Console(group.claims);
-            let account = account.account();
             self.ask_cloud(now, &account, ask, What::LastWords, group.nodes);
         }
     }

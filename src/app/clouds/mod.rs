@@ -98,34 +98,10 @@ pub(super) struct Group {
 }
 
 /// Nodes by where to ask and by cluster.
-pub(super) type Groups = BTreeMap<(AccountKey, String), Group>;
+pub(super) type Groups = BTreeMap<(Account, String), Group>;
 
 /// Nodes as their files want them, by where to ask and by cluster.
-type WantedGroups = BTreeMap<(AccountKey, String), (Vec<Wanted>, Vec<(String, NodeId)>)>;
-
-/// An account, in an order: groups are asked about one after another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AccountKey(Option<String>, Option<String>, Option<String>);
-
-impl AccountKey {
-    fn of(account: &Account) -> Self {
-        let Account {
-            region,
-            profile,
-            endpoint,
-        } = account.clone();
-        Self(region, profile, endpoint)
-    }
-
-    fn account(&self) -> Account {
-        let Self(region, profile, endpoint) = self.clone();
-        Account {
-            region,
-            profile,
-            endpoint,
-        }
-    }
-}
+type WantedGroups = BTreeMap<(Account, String), (Vec<Wanted>, Vec<(String, NodeId)>)>;
 
 /// The accounts that a cluster is in.
 fn accounts_of(cluster: &ClusterDef) -> Vec<Account> {
@@ -358,7 +334,7 @@ impl App {
             };
             let Some(seat) = &entry.seat else { continue };
             let Some(one) = &seat.instance else { continue };
-            let key = (AccountKey::of(&seat.account), node.cluster.clone());
+            let key = (seat.account.clone(), node.cluster.clone());
             let group = groups.entry(key).or_default();
             group.claims.push(Claim {
                 node: node.name.clone(),
@@ -376,7 +352,7 @@ impl App {
         for ((account, cluster), (nodes, names)) in wanted {
             let what = What::Plan(cluster.clone());
             let ask = Ask::Plan { cluster, nodes };
-            self.ask_cloud(now, &account.account(), ask, what, names);
+            self.ask_cloud(now, &account, ask, what, names);
         }
         found
     }
@@ -395,7 +371,7 @@ impl App {
                 found.push(*id);
                 continue;
             }
-            let key = (AccountKey::of(&seat.account), node.cluster.clone());
+            let key = (seat.account.clone(), node.cluster.clone());
             let (nodes, names) = groups.entry(key).or_default();
             nodes.push(Wanted {
                 name: node.name.clone(),
@@ -419,7 +395,7 @@ impl App {
                 let claims = group.claims.clone();
                 (Ask::Stop(group.claims), What::Stop(claims))
             };
-            self.ask_cloud(now, &account.account(), ask, what, group.nodes);
+            self.ask_cloud(now, &account, ask, what, group.nodes);
         }
         self.end_boots(now);
     }

@@ -69,7 +69,7 @@ impl App {
         for ((account, _), group) in self.claims(&ids) {
             let ask = Ask::Tag(group.claims, tags.clone());
             let what = What::Change(told.clone());
-            self.ask_cloud(now, &account.account(), ask, what, group.nodes);
+            self.ask_cloud(now, &account, ask, what, group.nodes);
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl App {
         for ((account, _), group) in self.claims(&left) {
             let ask = Ask::Untag(group.claims, keys.clone());
             let what = What::Change(told.clone());
-            self.ask_cloud(now, &account.account(), ask, what, group.nodes);
+            self.ask_cloud(now, &account, ask, what, group.nodes);
         }
         Ok(())
     }
@@ -147,13 +147,13 @@ impl App {
                     continue;
                 };
                 if let Some(seat) = entry.seat.as_ref().filter(|_| !node.aside) {
-                    let key = (super::AccountKey::of(&seat.account), node.cluster.clone());
+                    let key = (seat.account.clone(), node.cluster.clone());
                     groups.entry(key).or_default();
                 }
             }
             for ((account, cluster), group) in groups {
                 let ask = Ask::Rules(cluster, group.claims);
-                self.ask_cloud(now, &account.account(), ask, What::Rules, group.nodes);
+                self.ask_cloud(now, &account, ask, What::Rules, group.nodes);
             }
             return Ok(());
         }
@@ -173,13 +173,7 @@ impl App {
                 let ask = Ask::Forbid(cluster, group.claims, rule);
                 (ask, format!("{what} is let in no more"))
             };
-            self.ask_cloud(
-                now,
-                &account.account(),
-                ask,
-                What::Change(told),
-                group.nodes,
-            );
+            self.ask_cloud(now, &account, ask, What::Change(told), group.nodes);
         }
         Ok(())
     }
