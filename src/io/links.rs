@@ -45,6 +45,8 @@ struct Entry {
     child: Option<proxy::Child>,
     attempt: u64,
     ready: bool,
+    /// Nothing but our own writing made it ready.
+    wrote: bool,
     /// Data has begun to flow: it waits while our own output is backed up.
     flows: bool,
 }
@@ -66,9 +68,21 @@ impl Links {
 
     /// A node's socket has something to say.
     pub(super) fn mark_ready(&mut self, id: NodeId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.wrote = false;
+            if !std::mem::replace(&mut entry.ready, true) {
+                self.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Something was written: libssh may have read meanwhile.
+    fn mark_written(&mut self, id: NodeId) {
         if let Some(entry) = self.entries.get_mut(&id)
-            && !std::mem::replace(&mut entry.ready, true)
+            && !entry.ready
         {
+            entry.ready = true;
+            entry.wrote = true;
             self.ready.push_back(id);
         }
     }
@@ -96,11 +110,12 @@ impl Links {
                 continue;
             }
             entry.ready = false;
-            self.serve(now, app, id);
+            let glance = std::mem::take(&mut entry.wrote);
+            self.serve(now, app, id, glance);
         }
     }
 
-    fn serve(&mut self, now: Instant, app: &mut App, id: NodeId) {
+    fn serve(&mut self, now: Instant, app: &mut App, id: NodeId, glance: bool) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -136,7 +151,7 @@ impl Links {
         }
         let child = &mut entry.child;
         let mut opened = false;
-        let sweep = link.sweep(BUDGET, &mut buffer, &mut |news| match news {
+        let sweep = link.sweep(BUDGET, glance, &mut buffer, &mut |news| match news {
             News::Data(bytes) => app.handle(now, Event::Data(id, bytes)),
             News::Closed(status) => app.handle(now, Event::ShellClosed(id, status)),
             News::Handshaken(hash) => {
@@ -222,9 +237,12 @@ impl Links {
         }
         any |= app.feed_is_over(id) && link.end_feed();
         // libssh sends on the next poll of its own; one sweep makes it.
-        let blocked = link.write_pending() && !sys::is_writable(link.fd());
-        if any || (link.write_pending() && !blocked) {
-            self.mark_ready(id);
+        if link.write_pending() {
+            if any || sys::is_writable(link.fd()) {
+                self.mark_ready(id);
+            }
+        } else if any {
+            self.mark_written(id);
         }
     }
 
@@ -319,6 +337,7 @@ impl Links {
             child: None,
             attempt,
             ready: false,
+            wrote: false,
             flows: false,
         };
         self.entries.entry(id).insert_entry(entry).into_mut()

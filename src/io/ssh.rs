@@ -343,23 +343,36 @@ impl Link {
     }
 
     /// Does what can be done without waiting, and takes at most about `budget` bytes of output.
+    /// With `glance` it ends at once if libssh holds no output: enough where the socket has not said
+    /// that there is something to read.
     pub fn sweep(
         &mut self,
         budget: usize,
+        glance: bool,
         buffer: &mut Vec<u8>,
         news: &mut dyn FnMut(News<'_>),
     ) -> Sweep {
         buffer.resize(READ_SIZE, 0);
         let mut left = budget;
         let mut idle_turns = 0;
+        let mut first = true;
         loop {
-            let step = match self.step(buffer, news) {
+            let step = match self.step(buffer, first, news) {
                 Ok(step) => step,
                 Err(fault) => {
                     news(News::Fault(fault));
                     return Sweep::Over;
                 },
             };
+            if std::mem::take(&mut first)
+                && matches!(step, Step::Wait)
+                && matches!(self.op, Op::Shell)
+            {
+                if glance && self.feed.is_none() {
+                    return Sweep::Drained;
+                }
+                continue;
+            }
             match step {
                 Step::Done => idle_turns = 0,
                 Step::Data(count) => {
@@ -386,8 +399,13 @@ impl Link {
         }
     }
 
-    fn step(&mut self, buffer: &mut [u8], news: &mut dyn FnMut(News<'_>)) -> Result<Step, Fault> {
-        let step = self.shell_step(buffer, news)?;
+    fn step(
+        &mut self,
+        buffer: &mut [u8],
+        first: bool,
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Result<Step, Fault> {
+        let step = self.shell_step(buffer, first, news)?;
         let (Step::Wait, Some(feed)) = (&step, &mut self.feed) else {
             return Ok(step);
         };
@@ -403,6 +421,7 @@ impl Link {
     fn shell_step(
         &mut self,
         buffer: &mut [u8],
+        first: bool,
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Step, Fault> {
         match &self.op {
@@ -440,7 +459,7 @@ impl Link {
                 }
             },
             Op::OpenChannel | Op::RequestPty | Op::RequestShell => self.open_step(news),
-            Op::Shell => self.read_step(buffer, news),
+            Op::Shell => self.read_step(buffer, first, news),
         }
     }
 

@@ -14,9 +14,14 @@ const CHUNK_MAX: usize = 760;
 /// Chunks are gathered in a small variable and moved to a large one after this many, so that
 /// building a command of n bytes does not copy n² bytes.
 const CHUNKS_PER_MOVE: usize = 64;
-/// The end of a command's line: its exit status, and the prompt as it must be, whatever the command
-/// did to it. Assignments, for bash copies a function's body at each call.
-pub(super) const END: &str = "_dust_s=$? PS1=$_dust_p PS2= PROMPT_COMMAND=$_dust_q";
+
+/// The end of a command's line: its number, its exit status, and the prompt as it must be, whatever
+/// the command did to it. Assignments, for bash copies a function's body at each call; and few of
+/// them, for what a shell does here it does on every node at once.
+pub(super) fn end(seq: u64) -> String {
+    format!("_dust_s={seq}:$? PS1=$_dust_p PROMPT_COMMAND=$_dust_q")
+}
+
 /// Makes the terminal take the next byte literally (VLNEXT, termios(3)).
 const LITERAL_NEXT: u8 = 0x16;
 
@@ -32,6 +37,8 @@ pub(super) struct Frame<'a> {
     pub(super) nonce: &'a str,
     /// What it reads from.
     pub(super) stdin: Stdin<'a>,
+    /// The shell is bash, which takes what [`is_plain`] without `eval`.
+    pub(super) bash: bool,
 }
 
 impl Frame<'_> {
@@ -48,7 +55,7 @@ impl Frame<'_> {
                 let Self { nonce, seq, .. } = self;
                 // Two words make the mark, so that an echo of this line holds none.
                 let mark =
-                    format!("{{ printf '\u{16}\u{1e}''{nonce}:::{seq}:i\u{16}\u{1e}' >/dev/tty;");
+                    format!("{{ printf '\u{16}\u{1e}''{nonce}::{seq}:i\u{16}\u{1e}' >/dev/tty;");
                 head.extend_from_slice(mark.as_bytes());
                 let mut tail = b";} <'".to_vec();
                 for word in quoted(path.as_bytes()) {
@@ -62,26 +69,95 @@ impl Frame<'_> {
             // In a list, lest `set -e` takes it for a failure.
             head.extend_from_slice(format!("_dust_r {}&&:;", self.status).as_bytes());
         }
-        head.extend_from_slice(b"eval ");
         (head, tail)
     }
 }
 
+/// Words that begin or end something longer than a simple command.
+const RESERVED: [&[u8]; 20] = [
+    b"if",
+    b"then",
+    b"elif",
+    b"else",
+    b"fi",
+    b"case",
+    b"esac",
+    b"for",
+    b"select",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"in",
+    b"function",
+    b"time",
+    b"coproc",
+    b"[[",
+    b"]]",
+    b"!",
+];
+
+/// True for one simple command of plain words, variables and sums, in which the shell's parser can
+/// find no error and no end that is not the line's. Others need `eval`, which keeps errors inside
+/// and is a part of what bash does for a small command.
+fn is_plain(command: &[u8]) -> bool {
+    let mut words = command
+        .split(|&byte| byte == b' ')
+        .filter(|word| !word.is_empty());
+    if words.clone().any(|word| RESERVED.contains(&word)) || words.next().is_none() {
+        return false;
+    }
+    let mut rest = command;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'$' {
+            if let Some(sum) = after.strip_prefix(b"((") {
+                let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_+-*/% ".contains(byte);
+                let length = sum.iter().take_while(digit).count();
+                let behind = sum.get(length..).and_then(|end| end.strip_prefix(b"))"));
+                let (Some(behind), true) = (behind, length > 0) else {
+                    return false;
+                };
+                rest = behind;
+            } else if !after
+                .first()
+                .is_some_and(|&byte| byte.is_ascii_alphanumeric() || b"_?$".contains(&byte))
+            {
+                return false;
+            }
+        } else if !byte.is_ascii_alphanumeric() && !b" _-+./,:=@%?".contains(&byte) {
+            return false;
+        }
+    }
+    true
+}
+
 /// The bytes that run `command`; see `shell` for the protocol.
 pub(super) fn command(frame: &Frame<'_>, command: &[u8]) -> Vec<u8> {
-    let words = quoted(command);
     let seq = frame.seq;
-    let (head, tail) = frame.around();
+    let (mut head, tail) = frame.around();
+    let end = end(seq);
+    let fifo = matches!(frame.stdin, Stdin::Fifo(_));
+    let room = head.len() + tail.len() + end.len() + 48;
+    if frame.bash && !fifo && command.len() + room <= LINE_MAX && is_plain(command) {
+        let mut out = format!(" _dust_s={seq};").into_bytes();
+        for piece in [&head, command, &tail, b";", end.as_bytes(), b"\n"] {
+            out.extend_from_slice(piece);
+        }
+        return out;
+    }
+    let words = quoted(command);
+    head.extend_from_slice(b"eval ");
     let length: usize = words.iter().map(Vec::len).sum();
     let mut out = Vec::with_capacity(length + length / 8 + 128);
-    if length + head.len() + tail.len() + END.len() + 48 <= LINE_MAX {
-        out.extend_from_slice(format!(" _dust_n={seq} _dust_s=;").as_bytes());
+    if length + room + 5 <= LINE_MAX {
+        out.extend_from_slice(format!(" _dust_s={seq};").as_bytes());
         out.extend_from_slice(&head);
         out.push(b'\'');
         words.iter().for_each(|word| out.extend_from_slice(word));
         out.push(b'\'');
         out.extend_from_slice(&tail);
-        out.extend_from_slice(format!(";{END}\n").as_bytes());
+        out.extend_from_slice(format!(";{end}\n").as_bytes());
         return out;
     }
     let mut links = 0;
@@ -90,11 +166,11 @@ pub(super) fn command(frame: &Frame<'_>, command: &[u8]) -> Vec<u8> {
         let before = links;
         links += 1;
         if before == 0 {
-            let first = format!(" _dust_n={seq}.1;_dust_i=1;_dust_e=;_dust_c='");
+            let first = format!(" _dust_s={seq}.1;_dust_i=1;_dust_e=;_dust_c='");
             out.extend_from_slice(first.as_bytes());
         } else {
             let link = format!(
-                " [ \"$_dust_i\" = {before} ]&&_dust_n={seq}.{links}&&_dust_i={links}\
+                " [ \"$_dust_i\" = {before} ]&&_dust_s={seq}.{links}&&_dust_i={links}\
                  &&_dust_c=$_dust_c'"
             );
             out.extend_from_slice(link.as_bytes());
@@ -110,12 +186,12 @@ pub(super) fn command(frame: &Frame<'_>, command: &[u8]) -> Vec<u8> {
         }
         out.push(b'\n');
     }
-    let end = format!(" [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_n={seq} _dust_s=;");
-    out.extend_from_slice(end.as_bytes());
+    let last = format!(" [ \"$_dust_i\" = {links} ]&&_dust_i=0&&{{ _dust_s={seq};");
+    out.extend_from_slice(last.as_bytes());
     out.extend_from_slice(&head);
     out.extend_from_slice(b"\"$_dust_e$_dust_c\"");
     out.extend_from_slice(&tail);
-    out.extend_from_slice(format!(";{END} _dust_c= _dust_e=;}}\n").as_bytes());
+    out.extend_from_slice(format!(";{end} _dust_c= _dust_e=;}}\n").as_bytes());
     out
 }
 
@@ -186,7 +262,55 @@ mod tests {
             status: 0,
             nonce: "000000000000",
             stdin: Stdin::Terminal,
+            bash: false,
         }
+    }
+
+    #[test]
+    fn only_plain_commands_go_without_eval() {
+        for plain in [
+            "ls -l /tmp",
+            "A=1 b",
+            "echo R$((7000000+3))R $HOME $?",
+            " true ",
+            "%1",
+        ] {
+            assert!(is_plain(plain.as_bytes()), "{plain}");
+        }
+        for other in [
+            "",
+            "  ",
+            "echo 'a'",
+            "a;b",
+            "a\nb",
+            "if",
+            "time ls",
+            "echo $(ls)",
+            "echo $((1",
+            "a|b",
+            "echo ${a",
+            "a#b",
+            "echo $",
+            "{ a",
+            "a\\",
+            "echo $(())",
+            "f() {",
+            "a &",
+            "é",
+            "! a",
+            "a\tb",
+        ] {
+            assert!(!is_plain(other.as_bytes()), "{other}");
+        }
+        let line = command(
+            &Frame {
+                bash: true,
+                ..frame(7)
+            },
+            b"ls /tmp",
+        );
+        let wanted = format!(" _dust_s=7;ls /tmp;{}\n", end(7));
+        assert_eq!(String::from_utf8(line).unwrap(), wanted);
     }
 
     #[test]
@@ -196,13 +320,14 @@ mod tests {
             (Stdin::Nothing, "", " </dev/null"),
             (
                 Stdin::Fifo("/tmp/it's"),
-                "{ printf '\u{16}\u{1e}''000000000000:::7:i\u{16}\u{1e}' >/dev/tty;",
+                "{ printf '\u{16}\u{1e}''000000000000::7:i\u{16}\u{1e}' >/dev/tty;",
                 ";} <'/tmp/it'\\''s'",
             ),
         ] {
             let line = command(&Frame { stdin, ..frame(7) }, b"echo 'a\nb'");
             let wanted = format!(
-                " _dust_n=7 _dust_s=;{before}eval 'echo '\\''a'\"$_dust_l\"'b'\\'''{after};{END}\n"
+                " _dust_s=7;{before}eval 'echo '\\''a'\"$_dust_l\"'b'\\'''{after};{}\n",
+                end(7)
             );
             assert_eq!(String::from_utf8(line).unwrap(), wanted);
         }

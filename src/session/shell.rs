@@ -6,7 +6,7 @@
 //! knows (fish, tcsh, …). The first line typed then gives the shell a prompt that is a *mark*:
 //!
 //! ```text
-//! RS nonce ':' $? ':' $_dust_s ':' $_dust_n ':' $_dust_k RS     (RS = 0x1e)
+//! RS nonce ':' $? ':' $_dust_s ':' $_dust_k RS     (RS = 0x1e; _dust_s is `7` or `7:0`)
 //! ```
 //!
 //! A mark says that a line was read and has ended. Each line that is sent sets `_dust_n` to a number
@@ -38,10 +38,10 @@ const START_UP_MAX: usize = 64 * 1024;
 /// where passwords are typed: a third packet for each command. It does not where the first byte is a
 /// return, which our terminal ignores (IGNCR). Should a program have undone that, the shell finds an
 /// unknown command `^M:` or an empty line, and the command still runs. Input has no such prefix.
-const NO_FALSE_ECHO: &[u8] = b"\r:;";
+const NO_FALSE_ECHO: u8 = b'\r';
 
 /// How the echo of a command may begin.
-const ECHOES: [&[u8]; 4] = [b" _dust_", b":; _dust_", b"\r\n:; _dust_", b"^M:; _dust_"];
+const ECHOES: [&[u8]; 4] = [b" _dust_s", b"_dust_s=", b"\r\n_dust_s=", b"^M_dust_s="];
 
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
@@ -187,17 +187,21 @@ impl Shell {
                     self.repeats_due += 1;
                 }
                 let silence = std::mem::take(&mut self.echoing);
-                if self.bash && !silence {
-                    self.out.extend_from_slice(NO_FALSE_ECHO);
-                }
                 let frame = encode::Frame {
                     seq: self.seq,
                     silence,
                     status: self.status,
                     nonce: self.nonce.word(),
                     stdin,
+                    bash: self.bash,
                 };
-                let bytes = encode::command(&frame, text);
+                let mut bytes = encode::command(&frame, text);
+                if self.bash
+                    && !silence
+                    && let Some(first) = bytes.first_mut()
+                {
+                    *first = NO_FALSE_ECHO;
+                }
                 self.out.extend_from_slice(&bytes);
                 let exits = memchr::memmem::find(text, b"exit").is_some();
                 self.may_exit = self.bash && (exits || text.trim_ascii() == b"logout");
@@ -236,7 +240,7 @@ impl Shell {
             self.seq += 1;
             self.expected = self.seq.to_string();
             self.out
-                .extend_from_slice(format!("\n _dust_n={}\n", self.seq).as_bytes());
+                .extend_from_slice(format!("\n _dust_s={}\n", self.seq).as_bytes());
         }
     }
 
@@ -429,7 +433,7 @@ impl Shell {
         self.seq += 1;
         self.expected = self.seq.to_string();
         self.out
-            .extend_from_slice(format!(" _dust_n={};{}\n", self.seq, encode::END).as_bytes());
+            .extend_from_slice(format!(" {}\n", encode::end(self.seq)).as_bytes());
         self.at_start = true;
     }
 

@@ -324,7 +324,7 @@ impl Lab {
                 let unsent = self.app.unsent(id).to_vec();
                 self.app.sent(id, unsent.len());
                 let text = String::from_utf8_lossy(&unsent);
-                if let Some((_, after)) = text.rsplit_once("_dust_n=") {
+                if let Some((_, after)) = text.rsplit_once("_dust_s=") {
                     let number = after.chars().take_while(char::is_ascii_digit).collect();
                     self.numbers.insert(id, number);
                 }
@@ -373,10 +373,7 @@ impl Lab {
             },
             Effect::Open(id, ..) => {
                 self.link(id, 0, LifeEvent::Opened);
-                self.data(
-                    id,
-                    format!("Welcome!\n\u{1e}{NONCE}:0::0:\u{1e}").as_bytes(),
-                );
+                self.data(id, format!("Welcome!\n\u{1e}{NONCE}:0:0:\u{1e}").as_bytes());
             },
             other => self.others.push(other),
         }
@@ -404,7 +401,7 @@ impl Lab {
     pub(super) fn ends(&mut self, node: &str, status: u8) {
         let id = self.id(node);
         let number = self.numbers.get(&id).expect("a command was sent");
-        let mark = format!("\u{1e}{NONCE}:{status}:{status}:{number}:\u{1e}");
+        let mark = format!("\u{1e}{NONCE}:{status}:{number}:{status}:\u{1e}");
         self.data(id, mark.as_bytes());
         self.settle();
     }
@@ -413,7 +410,7 @@ impl Lab {
     pub(super) fn reads(&mut self, node: &str) {
         let id = self.id(node);
         let number = self.numbers.get(&id).expect("a command was sent");
-        let mark = format!("\u{1e}{NONCE}:::{number}:i\u{1e}");
+        let mark = format!("\u{1e}{NONCE}::{number}:i\u{1e}");
         self.data(id, mark.as_bytes());
         self.settle();
     }

@@ -67,14 +67,17 @@ impl Link {
     pub(super) fn read_step(
         &mut self,
         buffer: &mut [u8],
+        first: bool,
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Step, Fault> {
         let Some(channel) = &self.channel else {
             return Ok(Step::Wait);
         };
-        // Standard error first: reading it may move output into the channel's buffer, where nobody
-        // would look for it before the next packet.
-        for is_stderr in [true, false] {
+        // Output is looked at last: reading standard error may move some into the channel's buffer,
+        // where nobody would look for it before the next packet. A terminal has no standard error,
+        // and each look is a system call, so a sweep begins with output.
+        let order: &[bool] = if first { &[false] } else { &[true, false] };
+        for &is_stderr in order {
             match channel.read_nonblocking(buffer, is_stderr) {
                 Ok(0) => {},
                 Ok(count) => {

@@ -65,17 +65,22 @@ pub(super) fn mark(nonce: &Nonce, text: &[u8]) -> Mark {
     };
     let length = end + 2;
     let mut fields = fields.split(':').skip(1);
-    match (fields.next(), fields.next(), fields.next(), fields.next()) {
-        (_, _, Some(number), Some("i")) => Mark::Reading(length, number.to_owned()),
-        (Some(now), Some(at_end), Some(number), Some(kind)) => {
-            let prompt = Prompt {
-                now: now.parse().unwrap_or(u8::MAX),
-                at_end: at_end.parse().ok(),
-                number: number.to_owned(),
-                bash: kind == "b",
-            };
-            Mark::Prompt(length, prompt)
-        },
-        _ => Mark::None,
+    let (Some(now), Some(number), Some(third)) = (fields.next(), fields.next(), fields.next())
+    else {
+        return Mark::None;
+    };
+    if third == "i" {
+        return Mark::Reading(length, number.to_owned());
     }
+    let (at_end, kind) = match fields.next() {
+        Some(kind) => (third.parse().ok(), kind),
+        None => (None, third),
+    };
+    let prompt = Prompt {
+        now: now.parse().unwrap_or(u8::MAX),
+        at_end,
+        number: number.to_owned(),
+        bash: kind == "b",
+    };
+    Mark::Prompt(length, prompt)
 }

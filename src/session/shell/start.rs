@@ -26,7 +26,7 @@ impl Nonce {
 /// The first line typed into the login shell. No single quote, backslash, `!` or newline: it
 /// passes through shells of other families in single quotes.
 const INIT: &str = concat!(
-    r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_n=0 _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
+    r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
     r#"unset DUST_INIT DUST_MARK;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
     r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=;"#,
@@ -67,6 +67,6 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
     ));
     let Nonce(word) = nonce;
-    let mark = format!("\u{1e}{word}:$?:$_dust_s:$_dust_n:$_dust_k\u{1e}");
+    let mark = format!("\u{1e}{word}:$?:$_dust_s:$_dust_k\u{1e}");
     format!("exec sh -c '{script}' sh '{INIT}' '{mark}'")
 }

@@ -11,7 +11,7 @@ fn shell() -> Shell {
 }
 
 fn mark(status: u8, seq: u64) -> String {
-    format!("\u{1e}{N}:{status}:{status}:{seq}:\u{1e}")
+    format!("\u{1e}{N}:{status}:{seq}:{status}:\u{1e}")
 }
 
 /// What is found in `text`, written as `!` for ready, `<n>` for the end, and the output itself.
@@ -76,7 +76,7 @@ fn marks_of_others_mean_nothing() {
         feed(&mut shell, &format!("a{}b{}", mark(0, 0), mark(0, 2))),
         "ab"
     );
-    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0:::\u{1e}")), "");
+    assert_eq!(feed(&mut shell, &format!("\u{1e}{N}:0::\u{1e}")), "");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
 }
 
@@ -96,7 +96,7 @@ fn what_only_looks_like_a_mark_is_output() {
 
 #[test]
 fn bash_that_repeats_its_prompt_after_an_error_gets_an_empty_line() {
-    let bash = |status, seq| format!("\u{1e}{N}:{status}::{seq}:b\u{1e}");
+    let bash = |status, seq| format!("\u{1e}{N}:{status}:{seq}:b\u{1e}");
     let mut shell = shell();
     assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
     shell.command(b"echo 'open", Stdin::Terminal);
@@ -110,14 +110,14 @@ fn bash_that_repeats_its_prompt_after_an_error_gets_an_empty_line() {
 #[test]
 fn what_a_terminal_with_echo_made_of_newlines_is_undone() {
     let mut shell = running("printf 'a\\r\\nb\\r'");
-    let log = feed(&mut shell, " _dust_n=1;x\r\na\r") + &feed(&mut shell, "\r\nb\r");
+    let log = feed(&mut shell, " _dust_s=1;x\r\na\r") + &feed(&mut shell, "\r\nb\r");
     assert_eq!(log + &feed(&mut shell, &mark(0, 1)), "a\r\nb\r<0>");
 }
 
 #[test]
 fn an_echo_is_taken_away_and_turned_off() {
     let mut shell = running("ls");
-    assert_eq!(feed(&mut shell, " _dust_n=1 _dust_s=;ev"), "");
+    assert_eq!(feed(&mut shell, " _dust_s=1;ev"), "");
     assert_eq!(feed(&mut shell, "al 'ls';_dust_s=$?\r\nfile\n"), "file\n");
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
     shell.command(b"ls", Stdin::Terminal);
@@ -126,7 +126,7 @@ fn an_echo_is_taken_away_and_turned_off() {
 
 #[test]
 fn bash_gets_no_false_echo_and_survives_a_changed_terminal() {
-    let bash = |status, seq| format!("\u{1e}{N}:{status}:{status}:{seq}:b\u{1e}");
+    let bash = |status, seq| format!("\u{1e}{N}:{status}:{seq}:{status}:b\u{1e}");
     let mut shell = shell();
     assert_eq!(feed(&mut shell, &bash(0, 0)), "!");
     let send = |shell: &mut Shell| {
@@ -135,21 +135,21 @@ fn bash_gets_no_false_echo_and_survives_a_changed_terminal() {
         shell.sent(sent.len());
         sent
     };
-    assert!(send(&mut shell).starts_with("\r:; _dust_n=1 "));
+    assert!(send(&mut shell).starts_with("\r_dust_s=1;"));
     assert_eq!(feed(&mut shell, &bash(0, 1)), "<0>");
     // Now the terminal echoes, and the return was a newline: an empty line, and its prompt.
     send(&mut shell);
-    assert_eq!(feed(&mut shell, "\r\n:; _du"), "");
+    assert_eq!(feed(&mut shell, "\r\n_du"), "");
     assert_eq!(
-        feed(&mut shell, &format!("st_n=2 x\r\n{}out\r\n", bash(0, 1))),
+        feed(&mut shell, &format!("st_s=2 x\r\n{}out\r\n", bash(0, 1))),
         "out\n"
     );
     assert_eq!(shell.unsent(), b"", "nothing that the command would read");
     assert_eq!(feed(&mut shell, &bash(0, 2)), "<0>");
-    assert!(send(&mut shell).starts_with(" _dust_n=3 _dust_s=;stty "));
+    assert!(send(&mut shell).starts_with(" _dust_s=3;stty "));
     // The same without echo.
     assert_eq!(feed(&mut shell, &(bash(0, 2) + &bash(0, 3))), "<0>");
-    assert!(send(&mut shell).starts_with(" _dust_n=4 _dust_s=;stty "));
+    assert!(send(&mut shell).starts_with(" _dust_s=4;stty "));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn an_interrupt_reaches_a_running_command() {
     assert_eq!(feed(&mut shell, &format!("\n{}", mark(130, 1))), "<130>");
     shell.command(b"ls", Stdin::Terminal);
     assert!(
-        shell.unsent().starts_with(b"\n _dust_n=2 "),
+        shell.unsent().starts_with(b"\n _dust_s=2;"),
         "zsh drops a line after an interrupt"
     );
 }
@@ -172,7 +172,7 @@ fn an_interrupt_drops_what_was_not_sent() {
     shell.command(&[b'x'; 5000], Stdin::Terminal);
     shell.sent(1000);
     shell.interrupt();
-    assert_eq!(shell.unsent(), b"\x03\n _dust_n=2\n");
+    assert_eq!(shell.unsent(), b"\x03\n _dust_s=2\n");
     let text = format!("{}{}{}", mark(0, 0), mark(130, 0), mark(130, 0));
     assert_eq!(feed(&mut shell, &text), "");
     assert_eq!(feed(&mut shell, &mark(0, 2)), "<130>");
@@ -203,7 +203,7 @@ fn input_that_a_command_has_read_is_nothing_to_tell() {
     shell.sent(shell.unsent().len());
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
     assert_eq!(shell.state(), State::Settling);
-    assert!(shell.unsent().starts_with(b" _dust_n=2;"));
+    assert!(shell.unsent().starts_with(b" _dust_s=2:"));
     shell.sent(shell.unsent().len());
     assert_eq!(feed(&mut shell, &mark(0, 2)), "{0}");
     assert_eq!(shell.state(), State::Idle);
@@ -236,7 +236,7 @@ fn a_shell_that_runs_stray_input_can_be_interrupted() {
     assert_eq!(feed(&mut shell, &mark(0, 1)), "<0>");
     shell.sent(shell.unsent().len());
     shell.interrupt();
-    assert!(shell.unsent().starts_with(b"\x03\n _dust_n=3;"));
+    assert!(shell.unsent().starts_with(b"\x03\n _dust_s=3:"));
     shell.sent(shell.unsent().len());
     let text = format!("\n{}{}", mark(130, 1), mark(0, 3));
     assert_eq!(feed(&mut shell, &text), "{1?}");
@@ -271,7 +271,7 @@ fn the_last_words_of_bash_are_no_output() {
         ("", "echo a; exit", "a\nlogout\n", "a\nlogout\n"),
     ] {
         let mut shell = shell();
-        feed(&mut shell, &format!("\u{1e}{N}:0::0:{kind}\u{1e}"));
+        feed(&mut shell, &format!("\u{1e}{N}:0:0:{kind}\u{1e}"));
         shell.command(command.as_bytes(), Stdin::Terminal);
         shell.sent(shell.unsent().len());
         let log = feed(&mut shell, said) + &end(&mut shell);
@@ -279,7 +279,7 @@ fn the_last_words_of_bash_are_no_output() {
     }
     // Where the shell goes on, it was output.
     let mut shell = shell();
-    feed(&mut shell, &format!("\u{1e}{N}:0::0:b\u{1e}"));
+    feed(&mut shell, &format!("\u{1e}{N}:0:0:b\u{1e}"));
     shell.command(b"echo logout; (exit 3)", Stdin::Terminal);
     shell.sent(shell.unsent().len());
     assert_eq!(feed(&mut shell, "logout\n"), "");
