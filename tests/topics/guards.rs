@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Packages in Cargo.lock, with what all features and the tests need. More weight needs a reason:
 /// raise it in the commit that adds the dependency.
-const MOST_PACKAGES: usize = 400;
+const MOST_PACKAGES: usize = 420;
 
 /// What each layer may import (src/lib.rs draws the map); `error` and `model` are open to all.
 /// What is not named here must not be imported.
