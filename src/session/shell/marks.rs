@@ -1,11 +1,14 @@
 //! What the shell's prompt looks like among the output.
 
-use super::Nonce;
+use super::{Family, Nonce};
 
 /// RS, the record separator of ASCII: rare in output, harmless where it does appear.
 pub(super) const RS: u8 = 0x1e;
-/// Longer than this after RS is no mark, in bytes: nonce, status, number and separators.
-const MARK_MAX: usize = 64;
+/// Longer than this after RS is no mark, in bytes: nonce, status, number and separators; the
+/// terminal's name.
+const MARK_MAX: usize = 160;
+/// The name of a terminal is not longer than this, in bytes.
+const TTY_MAX: usize = 64;
 
 /// What starts at an RS.
 pub(super) enum Mark {
@@ -15,6 +18,10 @@ pub(super) enum Mark {
     Prompt(usize, Prompt),
     /// Its length in bytes, and the number of the command.
     Reading(usize, String),
+    /// Its length in bytes, and what it says in raw mode.
+    Raw(usize, RawMark),
+    /// Its length in bytes, and what it says of the node.
+    Start(usize, Start),
 }
 
 /// What a mark says.
@@ -25,7 +32,71 @@ pub(super) struct Prompt {
     at_end: Option<u8>,
     /// The number of the last line that set one.
     pub(super) number: String,
-    pub(super) bash: bool,
+    pub(super) family: Family,
+}
+
+/// What a mark of raw mode says.
+pub(super) struct RawMark {
+    pub(super) kind: RawKind,
+    /// The number of the line that entered raw mode.
+    pub(super) number: String,
+}
+
+impl RawMark {
+    fn new(kind: RawKind, number: &str) -> Self {
+        Self {
+            kind,
+            number: number.to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum RawKind {
+    /// A prompt is shown.
+    Prompt {
+        /// `$?`.
+        status: Option<u8>,
+        /// Another for each prompt, the same where one is drawn again.
+        count: Option<u32>,
+    },
+    /// A prompt for the rest of a line is shown.
+    Continues,
+    /// A line was accepted.
+    Accepted,
+    /// The person's own shell starts.
+    Starts,
+    /// The line that leaves raw mode begins.
+    Leaves,
+}
+
+/// What the node tells before the shell begins: its own word, checked for its form alone.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// The shell's process id.
+    pub(super) pid: u32,
+    /// The file of its terminal, or empty.
+    pub(super) tty: String,
+    /// The name of a login shell of a family that line mode does not speak, or empty.
+    pub(super) own: String,
+}
+
+impl Start {
+    fn new(pid: &str, tty: &str, own: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        let is_tty = tty.len() <= TTY_MAX
+            && tty
+                .strip_prefix("/dev/")
+                .is_some_and(|name| !name.is_empty() && name.chars().all(|c| plain(c) || c == '/'));
+        Some(Self {
+            pid: pid.parse().ok().filter(|pid| *pid > 1)?,
+            tty: if is_tty { tty } else { "" }.to_owned(),
+            own: own
+                .chars()
+                .filter(|c| plain(*c) || "_.+-".contains(*c))
+                .collect(),
+        })
+    }
 }
 
 impl Prompt {
@@ -67,12 +138,36 @@ pub(super) fn mark(nonce: &Nonce, text: &[u8]) -> Mark {
     let mut fields = fields.split(':').skip(1);
     match (fields.next(), fields.next(), fields.next(), fields.next()) {
         (_, _, Some(number), Some("i")) => Mark::Reading(length, number.to_owned()),
+        (Some(pid), Some(tty), Some(own), Some("t")) => match Start::new(pid, tty, own) {
+            Some(start) => Mark::Start(length, start),
+            None => Mark::None,
+        },
+        (Some(status), Some(count), Some(number), Some("p")) => {
+            let kind = RawKind::Prompt {
+                status: status.parse().ok(),
+                count: count.parse().ok(),
+            };
+            Mark::Raw(length, RawMark::new(kind, number))
+        },
+        (_, _, Some(number), Some(kind @ ("c" | "a" | "e" | "l"))) => {
+            let kind = match kind {
+                "c" => RawKind::Continues,
+                "a" => RawKind::Accepted,
+                "e" => RawKind::Starts,
+                _ => RawKind::Leaves,
+            };
+            Mark::Raw(length, RawMark::new(kind, number))
+        },
         (Some(now), Some(at_end), Some(number), Some(kind)) => {
             let prompt = Prompt {
                 now: now.parse().unwrap_or(u8::MAX),
                 at_end: at_end.parse().ok(),
                 number: number.to_owned(),
-                bash: kind == "b",
+                family: match kind {
+                    "b" => Family::Bash,
+                    "z" => Family::Zsh,
+                    _ => Family::Posix,
+                },
             };
             Mark::Prompt(length, prompt)
         },
