@@ -52,6 +52,8 @@ impl App {
             Piece::Reading => self.feed_reading(id),
             Piece::Settled { strays, sure } => self.settled(id, strays, sure),
             Piece::Ready => self.shell_ready(now, id),
+            // Nothing enters raw mode here.
+            Piece::Raw(_) | Piece::Prompt { .. } | Piece::Lined | Piece::Exited(_) => {},
         });
         let more = shell.unsent().len() > unsent;
         if let Some(run) = self.fleet.get_mut(id) {
@@ -80,7 +82,7 @@ impl App {
         let can = match shell.state() {
             State::Idle => run.current.is_none(),
             State::Unmarked => true,
-            State::Starting | State::Busy | State::Settling => false,
+            State::Starting | State::Busy | State::Settling | State::Raw => false,
         };
         if !can {
             return;

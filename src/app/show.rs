@@ -215,6 +215,7 @@ impl App {
             Some(State::Starting) => "starting",
             Some(State::Idle) => "ready",
             Some(State::Settling) => "busy",
+            Some(State::Raw) => "raw",
             Some(State::Busy | State::Unmarked) if run.is_busy() => "busy",
             Some(State::Busy | State::Unmarked) => "ready",
             None if run.life.is_down() && run.why_down.is_some() => "failed",

@@ -9,7 +9,7 @@
 //! RS nonce ':' $? ':' $_dust_s ':' $_dust_k RS     (RS = 0x1e; _dust_s is `7` or `7:0`)
 //! ```
 //!
-//! A mark says that a line was read and has ended. Each line that is sent sets `_dust_n` to a number
+//! A mark says that a line was read and has ended. Each line that is sent sets `_dust_s` to a number
 //! of its own before anything is evaluated, so a mark with a command's number means that this very
 //! command has ended. Its exit status is `_dust_s`, which the line's end sets, or `$?` where the
 //! shell gave the line up before its end (an interrupt, `${x?}`, a syntax error). Marks of nested
@@ -20,12 +20,15 @@
 //! whose standard input is a FIFO ([`Stdin::Fifo`]), once that is open.
 
 use super::encode;
-use marks::{Mark, Prompt, RS};
+use marks::{Mark, Prompt, RS, Start};
 use start::INIT_LINE;
 
+mod echo;
 mod marks;
+mod raw;
 mod start;
 
+pub use raw::{Leave, RawState, attach_command};
 pub use start::{Nonce, bootstrap};
 
 /// A terminal in canonical mode cuts longer input lines (N_TTY_BUF_SIZE less the newline), in bytes.
@@ -41,7 +44,7 @@ const START_UP_MAX: usize = 64 * 1024;
 const NO_FALSE_ECHO: u8 = b'\r';
 
 /// How the echo of a command may begin.
-const ECHOES: [&[u8]; 4] = [b" _dust_s", b"_dust_s=", b"\r\n_dust_s=", b"^M_dust_s="];
+const ECHOES: [&[u8]; 4] = [b" _dust_", b"_dust_s=", b"\r\n_dust_s=", b"^M_dust_s="];
 
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
@@ -76,6 +79,17 @@ pub enum State {
     Settling,
     /// It gives no marks: lines go in as they are, output comes out, nothing is known.
     Unmarked,
+    /// A person's: see [`Shell::raw`]. No command may be sent.
+    Raw,
+}
+
+/// What kind of shell it is, as far as its marks tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Bash,
+    Zsh,
+    /// As POSIX says: dash, busybox ash, mksh, …
+    Posix,
 }
 
 /// What [`Shell::receive`] found, in the order of the bytes.
@@ -96,6 +110,19 @@ pub enum Piece<'a> {
         /// That is known, and no guess.
         sure: bool,
     },
+    /// In raw mode: bytes for the person's terminal.
+    Raw(&'a [u8]),
+    /// In raw mode: the shell shows its prompt ([`Shell::raw`] says whether that is certain).
+    Prompt {
+        /// `$?`, where it tells.
+        status: Option<u8>,
+    },
+    /// Raw mode is over: the shell is at its prompt in line mode.
+    Lined,
+    /// Raw mode is over, and nobody asked for that: the person's own shell, which ran in this one,
+    /// has ended with this status. This one is at its prompt in line mode. (Where the shell itself
+    /// ends, its channel does.)
+    Exited(u8),
 }
 
 /// The shell of one node: frames what goes in, and tells marks from output in what comes out.
@@ -128,8 +155,13 @@ pub struct Shell {
     at_start: bool,
     /// Somebody changed the terminal: set it again before the next command.
     echoing: bool,
-    /// The shell is bash.
-    bash: bool,
+    family: Family,
+    /// What the node told of itself before the shell began.
+    start: Option<Start>,
+    /// The shell is in raw mode, or a person is attached to the command that runs.
+    raw: Option<raw::Raw>,
+    /// A person typed at the command that runs; what it left unread must go.
+    flush_before_next: bool,
     /// A mark's number, as text, for the command that runs.
     expected: String,
     /// The number of the last mark.
@@ -161,7 +193,10 @@ impl Shell {
             aborted: false,
             at_start: false,
             echoing: false,
-            bash: false,
+            family: Family::Posix,
+            start: None,
+            raw: None,
+            flush_before_next: false,
             expected: "0".to_owned(),
             last: String::new(),
             repeats_due: 0,
@@ -175,7 +210,8 @@ impl Shell {
         self.state
     }
 
-    /// Runs a command. The shell must be idle (or unmarked, where the text goes in as it is).
+    /// Runs a command. The shell must be idle (or unmarked, where the text goes in as it is). In raw
+    /// mode nothing is sent: [`Shell::leave_raw`] comes first.
     pub fn command(&mut self, text: &[u8], stdin: Stdin<'_>) {
         match self.state {
             State::Idle => {
@@ -193,10 +229,10 @@ impl Shell {
                     status: self.status,
                     nonce: self.nonce.word(),
                     stdin,
-                    bash: self.bash,
+                    bash: self.family == Family::Bash,
                 };
                 let mut bytes = encode::command(&frame, text);
-                if self.bash
+                if self.family == Family::Bash
                     && !silence
                     && let Some(first) = bytes.first_mut()
                 {
@@ -204,23 +240,31 @@ impl Shell {
                 }
                 self.out.extend_from_slice(&bytes);
                 let exits = memchr::memmem::find(text, b"exit").is_some();
-                self.may_exit = self.bash && (exits || text.trim_ascii() == b"logout");
+                self.may_exit =
+                    self.family == Family::Bash && (exits || text.trim_ascii() == b"logout");
                 self.at_start = true;
                 self.inputs = 0;
                 self.state = State::Busy;
             },
             State::Unmarked | State::Busy | State::Starting | State::Settling => self.input(text),
+            State::Raw => {},
         }
     }
 
-    /// A line for whatever reads from the terminal now.
+    /// A line for whatever reads from the terminal now. None goes to a shell in raw mode.
     pub fn input(&mut self, line: &[u8]) {
+        if self.state == State::Raw {
+            return;
+        }
         self.out.extend_from_slice(&encode::input(line));
         self.inputs += 1 + memchr::memchr_iter(b'\n', line).count();
     }
 
     /// The interrupt character (Ctrl-C). What of a command has not been sent yet is never sent.
     pub fn interrupt(&mut self) {
+        if self.is_raw() {
+            return self.type_raw(b"\x03");
+        }
         let unsent = self.sent < self.out.len();
         self.out.truncate(self.sent);
         self.out.push(0x03);
@@ -246,6 +290,9 @@ impl Shell {
 
     /// End of input (Ctrl-D) for what reads from the terminal.
     pub fn end_of_input(&mut self) {
+        if self.is_raw() {
+            return self.type_raw(b"\x04");
+        }
         self.out.push(0x04);
         self.inputs += 1;
     }
@@ -295,7 +342,7 @@ impl Shell {
     pub fn finish(&mut self, found: &mut dyn FnMut(Piece<'_>)) {
         let mut held = std::mem::take(&mut self.held);
         self.at_start = false;
-        if self.may_exit && held == FAREWELL {
+        if self.may_exit && !self.is_raw() && held == FAREWELL {
             held.clear();
         }
         self.output(&held, found);
@@ -311,6 +358,10 @@ impl Shell {
     fn scan(&mut self, mut data: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
         loop {
             let Some(at) = memchr::memchr(RS, data) else {
+                if self.is_raw() {
+                    self.output(data, found);
+                    return;
+                }
                 // An interrupted shell ends its line before the prompt: that newline is its own.
                 if self.is_interrupted()
                     && let Some(text) = data.strip_suffix(b"\n")
@@ -356,6 +407,18 @@ impl Shell {
                     }
                     data = rest.get(length..).unwrap_or_default();
                 },
+                Mark::Raw(length, mark) => {
+                    self.before_mark(before, 0, found);
+                    self.raw_mark(&mark, found);
+                    data = rest.get(length..).unwrap_or_default();
+                },
+                Mark::Start(length, start) => {
+                    self.before_mark(before, 0, found);
+                    if self.state == State::Starting && self.start.is_none() {
+                        self.start = Some(start);
+                    }
+                    data = rest.get(length..).unwrap_or_default();
+                },
             }
         }
     }
@@ -366,9 +429,13 @@ impl Shell {
         let repeated = !number.is_empty() && number == self.last;
         number.clone_into(&mut self.last);
         if !number.is_empty() {
-            self.bash = prompt.bash;
+            self.family = prompt.family;
+        }
+        if self.state == State::Raw {
+            return self.raw_ends(prompt, found);
         }
         let ours = number == self.expected;
+        let bash = prompt.family == Family::Bash;
         match self.state {
             State::Starting | State::Unmarked if ours => {
                 self.state = State::Idle;
@@ -401,21 +468,30 @@ impl Shell {
                 self.strays = self.strays.map(|count| count + 1);
             },
             // The terminal made an empty line of `NO_FALSE_ECHO`.
-            State::Busy if repeated && prompt.bash && self.at_start => self.echoing = true,
-            State::Busy
-                if repeated && prompt.bash && !self.interrupted && self.unsent().is_empty() =>
-            {
+            State::Busy if repeated && bash && self.at_start => self.echoing = true,
+            State::Busy if repeated && bash && !self.interrupted && self.unsent().is_empty() => {
                 self.out.push(b'\n');
             },
             // The prompt of a part of a command, of an empty line or of a nested shell.
-            State::Starting | State::Unmarked | State::Busy | State::Settling | State::Idle => {},
+            State::Starting
+            | State::Unmarked
+            | State::Busy
+            | State::Settling
+            | State::Idle
+            | State::Raw => {},
         }
     }
 
     fn ended(&mut self, status: u8, found: &mut dyn FnMut(Piece<'_>)) {
         self.idle();
         self.status = status;
-        if self.inputs > 0 {
+        let flush = self.attached_ends();
+        if flush {
+            // The terminal forgets what nobody has read.
+            self.out.push(0x03);
+            self.interrupted = true;
+        }
+        if self.inputs > 0 || flush {
             self.strays = Some(0);
             self.state = State::Settling;
             self.settle();
@@ -443,112 +519,6 @@ impl Shell {
         self.repeats_due = 0;
         self.cooked = false;
         self.held_return = false;
-    }
-
-    /// The shell itself may say something to an interrupt.
-    fn is_interrupted(&self) -> bool {
-        match self.state {
-            State::Busy => self.interrupted,
-            State::Settling => self.strays.is_none(),
-            State::Starting | State::Idle | State::Unmarked => false,
-        }
-    }
-
-    /// Output that ends at a mark. A shell that was interrupted prints an empty line first.
-    fn before_mark(&mut self, text: &[u8], status: u8, found: &mut dyn FnMut(Piece<'_>)) {
-        let own = status == 130 && self.is_interrupted();
-        let text = if own {
-            text.strip_suffix(b"\n").unwrap_or(text)
-        } else {
-            text
-        };
-        self.output(text, found);
-        self.release_return(found);
-        // An echo that never ended is no echo.
-        if !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
-            self.at_start = false;
-            self.output(&held, found);
-        }
-    }
-
-    fn output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        if text.is_empty() {
-            return;
-        }
-        match self.state {
-            State::Starting => {
-                let room = START_UP_MAX.saturating_sub(self.start_up.len());
-                self.start_up
-                    .extend_from_slice(text.get(..room.min(text.len())).unwrap_or(text));
-            },
-            State::Busy | State::Settling if self.at_start => self.first_output(text, found),
-            State::Idle | State::Settling if text.starts_with(ASH_QUERY) => {
-                let rest = text.strip_prefix(ASH_QUERY).unwrap_or_default();
-                self.output(rest, found);
-            },
-            State::Idle | State::Settling if text.starts_with(ASH_NOISE) => {
-                let rest = text.strip_prefix(ASH_NOISE).unwrap_or_default();
-                if !rest.is_empty() {
-                    found(Piece::Output(rest));
-                }
-            },
-            State::Busy if self.cooked => self.uncooked(text, found),
-            State::Idle | State::Busy | State::Settling | State::Unmarked => {
-                found(Piece::Output(text));
-            },
-        }
-    }
-
-    /// Takes back what the terminal made of newlines: `\r\n` was `\n`.
-    fn uncooked(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        let mut plain = Vec::with_capacity(text.len() + 1);
-        for &byte in text {
-            if std::mem::take(&mut self.held_return) && byte != b'\n' {
-                plain.push(b'\r');
-            }
-            if byte == b'\r' {
-                self.held_return = true;
-            } else {
-                plain.push(byte);
-            }
-        }
-        if !plain.is_empty() {
-            found(Piece::Output(&plain));
-        }
-    }
-
-    /// Takes the echo of a command away, where a program had turned echo on.
-    fn first_output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        if let Some(rest) = text.strip_prefix(ASH_QUERY) {
-            return self.output(rest, found);
-        }
-        if ASH_QUERY.starts_with(text) {
-            return self.held.extend_from_slice(text);
-        }
-        let echo = ECHOES.iter().find(|echo| text.starts_with(echo));
-        if let Some(echo) = echo {
-            self.echoing = true;
-            match memchr::memchr(b'\n', text.get(echo.len()..).unwrap_or_default()) {
-                // Further lines of the same command may follow: still at the start.
-                Some(end) => {
-                    let end = echo.len() + end;
-                    self.cooked = text.get(end - 1) == Some(&b'\r');
-                    let rest = text.get(end + 1..).unwrap_or_default();
-                    self.output(rest, found);
-                },
-                None if text.len() <= INPUT_LINE_MAX => self.held.extend_from_slice(text),
-                None => {
-                    self.at_start = false;
-                    self.output(text, found);
-                },
-            }
-        } else if ECHOES.iter().any(|echo| echo.starts_with(text)) {
-            self.held.extend_from_slice(text);
-        } else {
-            self.at_start = false;
-            self.output(text, found);
-        }
     }
 }
 

@@ -423,7 +423,7 @@ impl Drop for Pty {
 }
 
 /// Makes this process the leader of a session that has the terminal on fd 0.
-fn lead_session() -> std::io::Result<()> {
+pub(crate) fn lead_session() -> std::io::Result<()> {
     setsid()?;
     // SAFETY: this ioctl takes no pointer.
     unsafe { make_controlling(0) }?;

@@ -16,6 +16,7 @@ mod linemode;
 mod localshell;
 mod oneshot;
 mod prompt;
+mod rawshells;
 mod real_users;
 mod shells;
 mod stdin;

@@ -1,11 +1,14 @@
 //! What the shell's prompt looks like among the output.
 
-use super::Nonce;
+use super::{Family, Nonce};
 
 /// RS, the record separator of ASCII: rare in output, harmless where it does appear.
 pub(super) const RS: u8 = 0x1e;
-/// Longer than this after RS is no mark, in bytes: nonce, status, number and separators.
-const MARK_MAX: usize = 64;
+/// Longer than this after RS is no mark, in bytes: nonce, status, number and separators; the
+/// terminal's name.
+const MARK_MAX: usize = 160;
+/// The name of a terminal is not longer than this, in bytes.
+const TTY_MAX: usize = 64;
 
 /// What starts at an RS.
 pub(super) enum Mark {
@@ -15,6 +18,10 @@ pub(super) enum Mark {
     Prompt(usize, Prompt),
     /// Its length in bytes, and the number of the command.
     Reading(usize, String),
+    /// Its length in bytes, and what it says in raw mode.
+    Raw(usize, RawMark),
+    /// Its length in bytes, and what it says of the node.
+    Start(usize, Start),
 }
 
 /// What a mark says.
@@ -25,7 +32,71 @@ pub(super) struct Prompt {
     at_end: Option<u8>,
     /// The number of the last line that set one.
     pub(super) number: String,
-    pub(super) bash: bool,
+    pub(super) family: Family,
+}
+
+/// What a mark of raw mode says.
+pub(super) struct RawMark {
+    pub(super) kind: RawKind,
+    /// The number of the line that entered raw mode.
+    pub(super) number: String,
+}
+
+impl RawMark {
+    fn new(kind: RawKind, number: &str) -> Self {
+        Self {
+            kind,
+            number: number.to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum RawKind {
+    /// A prompt is shown.
+    Prompt {
+        /// `$?`.
+        status: Option<u8>,
+        /// Another for each prompt, the same where one is drawn again.
+        count: Option<u32>,
+    },
+    /// A prompt for the rest of a line is shown.
+    Continues,
+    /// A line was accepted.
+    Accepted,
+    /// The person's own shell starts.
+    Starts,
+    /// The line that leaves raw mode begins.
+    Leaves,
+}
+
+/// What the node tells before the shell begins: its own word, checked for its form alone.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// The shell's process id.
+    pub(super) pid: u32,
+    /// The file of its terminal, or empty.
+    pub(super) tty: String,
+    /// The name of a login shell of a family that line mode does not speak, or empty.
+    pub(super) own: String,
+}
+
+impl Start {
+    fn new(pid: &str, tty: &str, own: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        let is_tty = tty.len() <= TTY_MAX
+            && tty
+                .strip_prefix("/dev/")
+                .is_some_and(|name| !name.is_empty() && name.chars().all(|c| plain(c) || c == '/'));
+        Some(Self {
+            pid: pid.parse().ok().filter(|pid| *pid > 1)?,
+            tty: if is_tty { tty } else { "" }.to_owned(),
+            own: own
+                .chars()
+                .filter(|c| plain(*c) || "_.+-".contains(*c))
+                .collect(),
+        })
+    }
 }
 
 impl Prompt {
@@ -65,22 +136,42 @@ pub(super) fn mark(nonce: &Nonce, text: &[u8]) -> Mark {
     };
     let length = end + 2;
     let mut fields = fields.split(':').skip(1);
-    let (Some(now), Some(number), Some(third)) = (fields.next(), fields.next(), fields.next())
+    let (Some(first), Some(second), Some(third)) = (fields.next(), fields.next(), fields.next())
     else {
         return Mark::None;
     };
-    if third == "i" {
-        return Mark::Reading(length, number.to_owned());
+    let fourth = fields.next();
+    let (number, kind) = (third, fourth.unwrap_or(third));
+    match kind {
+        "i" => Mark::Reading(length, second.to_owned()),
+        "t" => match Start::new(first, second, third) {
+            Some(start) => Mark::Start(length, start),
+            None => Mark::None,
+        },
+        "p" => {
+            let kind = RawKind::Prompt {
+                status: first.parse().ok(),
+                count: second.parse().ok(),
+            };
+            Mark::Raw(length, RawMark::new(kind, number))
+        },
+        "c" => Mark::Raw(length, RawMark::new(RawKind::Continues, number)),
+        "a" => Mark::Raw(length, RawMark::new(RawKind::Accepted, number)),
+        "e" => Mark::Raw(length, RawMark::new(RawKind::Starts, number)),
+        "l" => Mark::Raw(length, RawMark::new(RawKind::Leaves, number)),
+        _ => {
+            let at_end = fourth.and_then(|_| third.parse().ok());
+            let prompt = Prompt {
+                now: first.parse().unwrap_or(u8::MAX),
+                at_end,
+                number: second.to_owned(),
+                family: match kind {
+                    "b" => Family::Bash,
+                    "z" => Family::Zsh,
+                    _ => Family::Posix,
+                },
+            };
+            Mark::Prompt(length, prompt)
+        },
     }
-    let (at_end, kind) = match fields.next() {
-        Some(kind) => (third.parse().ok(), kind),
-        None => (None, third),
-    };
-    let prompt = Prompt {
-        now: now.parse().unwrap_or(u8::MAX),
-        at_end,
-        number: number.to_owned(),
-        bash: kind == "b",
-    };
-    Mark::Prompt(length, prompt)
 }

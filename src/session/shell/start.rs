@@ -23,24 +23,52 @@ impl Nonce {
     }
 }
 
-/// The first line typed into the login shell. No single quote, backslash, `!` or newline: it
-/// passes through shells of other families in single quotes.
+/// The first line typed into the login shell: what raw mode gives back to the person is kept in
+/// variables, and goes. No single quote, backslash, `!` or newline: it passes through shells of other
+/// families in single quotes.
 const INIT: &str = concat!(
     r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
-    r#"unset DUST_INIT DUST_MARK;"#,
+    r#"_dust_1=${PS1-} _dust_2=${PS2-} _dust_3=${RPS1-} _dust_0=${PS0-} _dust_h=${HISTFILE-};"#,
+    r#"_dust_v= _dust_g= _dust_y= _dust_j=;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
-    r#"HISTFILE= PROMPT_COMMAND= PS0= RPS1= PS2=;"#,
+    r#"HISTFILE= PS0= RPS1= PS2=;"#,
     r#"_dust_r(){ return $1;};"#,
-    r#"if [ -n "${ZSH_VERSION-}" ];then "#,
-    r#"setopt promptsubst nozle nopromptsp nopromptcr histignorespace interactivecomments;"#,
-    r#"unset precmd_functions preexec_functions;unset -f precmd preexec 2>/dev/null;"#,
-    r#"elif [ -n "${BASH_VERSION-}" ];then _dust_k=b;set +o history;shopt -s promptvars;"#,
-    // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
-    r#"if shopt -qo emacs||shopt -qo vi;then set +o emacs;set +o vi;"#,
-    r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi;"#,
-    // busybox ash takes a signal at its prompt for the end of its input, but for this option.
-    r#"else set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null;fi;"#,
+    r#"if [ -n "${ZSH_VERSION-}" ];then eval "$DUST_ZSH";"#,
+    r#"elif [ -n "${BASH_VERSION-}" ];then eval "$DUST_BASH";"#,
+    r#"else eval "$DUST_POSIX";fi;"#,
+    r#"unset DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX;"#,
     r#"stty -echo -onlcr igncr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
+);
+
+/// The part of [`INIT`] for bash.
+const BASH: &str = concat!(
+    r#"_dust_k=b;shopt -qo history&&_dust_g=1;set +o history;"#,
+    r#"shopt -q promptvars||_dust_y=1;shopt -s promptvars;"#,
+    r#"_dust_a=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"});unset PROMPT_COMMAND;"#,
+    // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
+    r#"if shopt -qo emacs||shopt -qo vi;then _dust_v=emacs;shopt -qo vi&&_dust_v=vi;"#,
+    r#"set +o emacs;set +o vi;"#,
+    r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi"#,
+);
+
+/// The part of [`INIT`] for zsh.
+const ZSH: &str = concat!(
+    r#"_dust_k=z _dust_z=;"#,
+    r#"for _dust_i in promptsubst zle promptsp promptcr histignorespace interactivecomments;do "#,
+    r#"[[ -o $_dust_i ]]&&_dust_z+=" $_dust_i"||_dust_z+=" no$_dust_i";done;_dust_i=0;"#,
+    r#"_dust_a=(${precmd_functions[@]-}) _dust_b=(${preexec_functions[@]-});"#,
+    r#"setopt promptsubst nozle nopromptsp nopromptcr histignorespace interactivecomments;"#,
+    r#"unset precmd_functions preexec_functions;disable -f precmd preexec 2>/dev/null"#,
+);
+
+/// The part of [`INIT`] for the others.
+const POSIX: &str = concat!(
+    r#"case $- in *I*)_dust_g=1;;esac;"#,
+    r#"if [ -n "${KSH_VERSION-}" ];then for _dust_i in ignoreeof emacs gmacs vi;do "#,
+    r#"if [ -o $_dust_i ];then case $_dust_i in ignoreeof)_dust_g=1;;*)_dust_v=$_dust_i;;esac;fi;"#,
+    r#"done;_dust_i=0;fi;"#,
+    // busybox ash takes a signal at its prompt for the end of its input, but for this option.
+    r#"set -o ignoreeof;set +o emacs 2>/dev/null;set +o vi 2>/dev/null"#,
 );
 
 /// The line that makes the shell evaluate [`INIT`]. Nothing may follow it before a mark came: zsh's
@@ -52,7 +80,10 @@ pub(super) const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\"\n";
 /// login shell. Names of variables must be identifiers; characters that a single-quoted word of
 /// some shell family cannot hold are dropped from the values.
 pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
-    let mut script = String::from("DUST_INIT=$1 DUST_MARK=$2;export DUST_INIT DUST_MARK;");
+    let mut script = String::from(
+        "DUST_INIT=$1 DUST_MARK=$2 DUST_BASH=$3 DUST_ZSH=$4 DUST_POSIX=$5;\
+         export DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX;",
+    );
     for (name, value) in vars {
         let plain: String = value
             .chars()
@@ -61,12 +92,18 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
         let _ = write!(script, "{name}=\"{plain}\";export {name};");
     }
     script.push_str(concat!(
-        r#"stty -echo -onlcr igncr;case "${SHELL##*/}" in "#,
+        r#"stty -echo -onlcr igncr;n=${SHELL##*/};case $n in "#,
+        r#"bash|zsh|dash|ash|mksh|ksh|ksh93|sh)o=;;*)o=$n;;esac;"#,
+        // This process becomes the shell: $$ is its id.
+        r#"echo "$6$$:${SSH_TTY-}:$o:t$7";case $n in "#,
         r#"bash)exec "$SHELL" --noediting -l;;"#,
         r#"zsh|dash|ash|mksh|ksh|ksh93|sh)exec "$SHELL" -l;;esac;"#,
         r#"if command -v bash >/dev/null 2>&1;then exec bash --noediting -l;fi;exec sh -l"#,
     ));
     let Nonce(word) = nonce;
-    let mark = format!("\u{1e}{word}:$?:$_dust_s:$_dust_k\u{1e}");
-    format!("exec sh -c '{script}' sh '{INIT}' '{mark}'")
+    let rs = '\u{1e}';
+    let mark = format!("{rs}{word}:$?:$_dust_s:$_dust_k{rs}");
+    format!(
+        "exec sh -c '{script}' sh '{INIT}' '{mark}' '{BASH}' '{ZSH}' '{POSIX}' '{rs}{word}:' '{rs}'"
+    )
 }
