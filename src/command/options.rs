@@ -83,7 +83,7 @@ pub const FLAGS: &[ProgramFlag] = &[
         Some('s'),
         Some("session"),
         Some(("NAME", Kind::Session)),
-        "The session to open or to join. Without it, DUST_SESSION, else the cluster's name, else main.",
+        "The session to open or join. Without it, DUST_SESSION, or the cluster's name, or main.",
     ),
     flag(
         Opt::NoSession,
