@@ -241,7 +241,7 @@ pub const COMMANDS: &[Spec] = &[
         group: Group::Prompt,
         args: &[],
         flags: &[],
-        summary: "close all connections and end the session",
+        summary: "end the session and its connections",
         help: "Ctrl-D on an empty line does the same. To leave the session as it is: detach.",
         examples: &["exit"],
         build: |_| Ok(Command::Exit),

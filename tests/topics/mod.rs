@@ -17,6 +17,7 @@ mod localshell;
 mod oneshot;
 mod prompt;
 mod real_users;
+mod server;
 mod shells;
 mod stdin;
 mod targets_cli;
