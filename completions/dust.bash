@@ -30,6 +30,7 @@ _dust_words() {
 _dust_kind() {
     case $1 in
         target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
+        session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words boot color command-timeout fanout fold quiet timeout ;;
@@ -39,7 +40,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard ;;
         none) ;;
         *)
             local -a choices
@@ -76,6 +77,7 @@ _dust() {
         want=''
         case ${words[i]} in
             -f | --file) want='file' ;;
+            -s | --session) want='session' ;;
             -c) want='none' ;;
             -t | --timeout) want='none' ;;
             -u | --command-timeout) want='none' ;;
@@ -113,6 +115,7 @@ _dust() {
                 want=''
                 case ${cur%%=*} in
             -f | --file) want='file' ;;
+            -s | --session) want='session' ;;
             -c) want='none' ;;
             -t | --timeout) want='none' ;;
             -u | --command-timeout) want='none' ;;
@@ -127,8 +130,8 @@ _dust() {
                     _dust_kind "${want:-none}"
                 fi
                 ;;
-            -*) _dust_words -f --file -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh set show start stop tag terminate untag use demo completions ;;
+            -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
+            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh set show start stop tag terminate untag use demo attach ls detach kill completions ;;
         esac
         return
     fi
@@ -155,6 +158,10 @@ _dust() {
         terminate) flags='--yes --help' kinds=('target') ;;
         untag) flags='--help' kinds=('target' 'none') rest=1 ;;
         use) flags='--help' kinds=('target') ;;
+        attach) kinds=('session') ;;
+        ls) kinds=() ;;
+        detach) kinds=('session') ;;
+        kill) kinds=('session') ;;
         completions) kinds=('bash zsh fish') ;;
         *) return ;;
     esac

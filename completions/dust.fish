@@ -6,7 +6,7 @@ function __dust_line
     set -e words[1]
     while set -q words[1]
         switch $words[1]
-            case -f --file -c -t --timeout -u --command-timeout --fanout --color
+            case -f --file -s --session -c -t --timeout -u --command-timeout --fanout --color
                 set -e words[1]
             case demo
                 string match -qr '^[0-9]+$' -- "$words[2]"
@@ -81,8 +81,16 @@ function __dust_at
     and __dust_targets
 end
 
+# The sessions that run.
+function __dust_sessions
+    set -l words (commandline -opc)
+    command $words[1] __complete session 2>/dev/null
+end
+
 complete -c dust -f
 complete -c dust -n '__dust_first' -s f -l file -r -F -d 'The cluster file to load. Without it, default.cnf in this folder, if there is one'
+complete -c dust -n '__dust_first' -s s -l session -x -a '(__dust_sessions)' -d 'The session to open or join. Without it, DUST_SESSION, or the cluster\'s name, or main'
+complete -c dust -n '__dust_first' -l no-session -d 'Run the prompt in this process; it ends with its terminal'
 complete -c dust -n '__dust_first' -s c -x -d 'Run this prompt line and exit. Several are run one after another'
 complete -c dust -n '__dust_first' -s y -l yes -d 'Do not ask before nodes are stopped or destroyed'
 complete -c dust -n '__dust_first' -l json -d 'Print one JSON object a line'
@@ -99,7 +107,7 @@ complete -c dust -n '__dust_first' -a cd -d 'change dust\'s own folder'
 complete -c dust -n '__dust_first' -a diff -d 'show how the outputs of the last command differ'
 complete -c dust -n '__dust_first' -a disconnect -d 'close the connections to nodes'
 complete -c dust -n '__dust_first' -a ec2sec -d 'show or change what security groups let in'
-complete -c dust -n '__dust_first' -a exit -d 'close all connections and leave'
+complete -c dust -n '__dust_first' -a exit -d 'close all connections and end the session'
 complete -c dust -n '__dust_first' -a help -d 'list the commands, or explain one'
 complete -c dust -n '__dust_first' -a history -d 'list the lines typed before, or the last N of them'
 complete -c dust -n '__dust_first' -a keys -d 'list the EC2 key pairs of the loaded clusters\' regions'
@@ -116,6 +124,13 @@ complete -c dust -n '__dust_first' -a terminate -d 'destroy nodes, with their di
 complete -c dust -n '__dust_first' -a untag -d 'remove tags of instances'
 complete -c dust -n '__dust_first' -a use -d 'choose the working set'
 complete -c dust -n '__dust_first; and not __dust_demo' -a demo -d 'a cluster of N (3) nodes on this machine, and the prompt on it'
+complete -c dust -n '__dust_first' -a attach -d 'show the prompt of a running session here'
+complete -c dust -n '__dust_arg 0 attach' -a '(__dust_sessions)'
+complete -c dust -n '__dust_first' -a ls -d 'list the running sessions'
+complete -c dust -n '__dust_first' -a detach -d 'take a session off its terminals; it goes on'
+complete -c dust -n '__dust_arg 0 detach' -a '(__dust_sessions)'
+complete -c dust -n '__dust_first' -a kill -d 'end a session, with its connections and what runs over them'
+complete -c dust -n '__dust_arg 0 kill' -a '(__dust_sessions)'
 complete -c dust -n '__dust_first' -a completions -d 'print the completion script for bash, zsh or fish'
 complete -c dust -n '__dust_arg 0 completions' -a 'bash zsh fish'
 complete -c dust -n __dust_first -a '(__dust_at)'
@@ -130,7 +145,7 @@ complete -c dust -n '__dust_arg 1 ec2sec' -a '(__dust_targets)'
 complete -c dust -n '__dust_arg 2 ec2sec' -a 'tcp udp icmp all'
 complete -c dust -n '__dust_in exit quit' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in help \\?' -s h -l help -d 'Explain the command'
-complete -c dust -n '__dust_arg 0 help \\?' -a 'cd diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard'
+complete -c dust -n '__dust_arg 0 help \\?' -a 'cd detach diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard'
 complete -c dust -n '__dust_in history' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in keys' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in load' -s h -l help -d 'Explain the command'

@@ -18,6 +18,8 @@ impl App {
         match command {
             Command::Cd { dir } => self.cd(dir),
             Command::Diff => self.diff(),
+            Command::Detach { node: Some(node) } => self.detach_node(&node),
+            Command::Detach { node: None } => self.detach(),
             Command::Disconnect { target } => self.disconnect(now, &target),
             Command::Ec2Sec {
                 action,
@@ -77,6 +79,16 @@ impl App {
             },
             Mode::Prompt(_) => self.effects.push_back(Effect::Exit(0)),
         }
+    }
+
+    /// `detach`.
+    fn detach(&mut self) -> Result<()> {
+        if !self.setup.session {
+            let hint = "only the prompt of a session, without --no-session, outlives its terminal";
+            return Err(Error::usage("there is no session to detach from").hint(hint));
+        }
+        self.effects.push_back(Effect::Detach);
+        Ok(())
     }
 
     /// A line for the system shell.

@@ -23,11 +23,12 @@ mod typed;
 
 pub use batch::BatchInput;
 pub use feed::FeedEvent;
+pub use nodes::reason;
 
 use crate::cloud;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{NodeId, NodeState, Size};
 use crate::output::{Format, Printer};
 use crate::session::known_hosts::KnownHosts;
@@ -191,8 +192,11 @@ pub enum Effect {
     Forget(String),
     /// Show or hide what is typed (in a batch, where the terminal does the editing).
     Echo(bool),
-    /// Stop this process like Ctrl-Z does, and paint again afterwards.
+    /// Stop like Ctrl-Z does, and paint again afterwards: this process, or the client whose key it
+    /// was.
     Suspend,
+    /// Detach the client whose line it was.
+    Detach,
     /// End the run.
     Exit(u8),
 }
@@ -262,6 +266,8 @@ pub struct Setup {
     pub connections_max: usize,
     /// The provider `ec2` is built in.
     pub ec2: bool,
+    /// The prompt belongs to a session: it can be left, and goes on.
+    pub session: bool,
 }
 
 /// A run of dust.
@@ -289,6 +295,8 @@ pub struct App {
     confirm: Option<provide::Confirm>,
     next_request: u64,
     local_runs: bool,
+    /// The files that clusters were loaded from, by the clusters' names.
+    files: HashMap<String, PathBuf>,
     /// What was told about the ssh configuration already.
     told_keywords: HashSet<String>,
     seen_usage: u8,
@@ -365,25 +373,31 @@ impl App {
             confirm: None,
             next_request: 0,
             local_runs: false,
+            files: HashMap::new(),
             told_keywords: HashSet::new(),
             seen_usage: 0,
         }
     }
 
     /// The first things to do: called once, before any event.
-    pub fn start(&mut self, now: Instant, file: Option<&Path>) {
+    ///
+    /// # Errors
+    /// The cluster file cannot be loaded, and there will be no prompt. A batch says so itself.
+    pub fn start(&mut self, now: Instant, file: Option<&Path>) -> Result<()> {
         self.note_time(now);
         if let Some(file) = file
             && let Err(error) = self.load(now, file)
         {
-            self.error(&error);
-            if let Mode::Batch(_) = self.mode {
-                self.effects
-                    .push_back(Effect::Exit(error.kind().exit_code()));
-                return;
+            if let Mode::Prompt(_) = self.mode {
+                return Err(error);
             }
+            self.error(&error);
+            let code = error.kind().exit_code();
+            self.effects.push_back(Effect::Exit(code));
+            return Ok(());
         }
         self.advance(now);
+        Ok(())
     }
 
     /// Something happened.
@@ -462,6 +476,39 @@ impl App {
     /// True while there is a prompt (and the terminal is dust's own).
     pub fn is_prompt(&self) -> bool {
         matches!(self.mode, Mode::Prompt(_))
+    }
+
+    /// What a session is, for those who ask: the names of its clusters, the files that they were
+    /// loaded from, and how many nodes they have.
+    pub fn summary(&self) -> (Vec<String>, Vec<PathBuf>, usize) {
+        let clusters = self.inventory.clusters();
+        let names: Vec<String> = clusters.iter().map(|one| one.name.clone()).collect();
+        let files = names
+            .iter()
+            .filter_map(|name| self.files.get(name).cloned());
+        (names.clone(), files.collect(), self.inventory.all().len())
+    }
+
+    /// Takes whoever is in a node's raw shell back to the prompt.
+    ///
+    /// # Errors
+    /// There is no such node, or nobody is in its shell.
+    pub fn detach_node(&mut self, node: &str) -> Result<()> {
+        let targets = self.resolve(node)?;
+        let names = self.folded(targets.ids());
+        Err(Error::usage(format!("nobody is in the shell of {names}")))
+    }
+
+    /// The size of the terminal.
+    pub fn size(&self) -> Size {
+        self.setup.size
+    }
+
+    /// The type of the terminal that is looked at now (TERM): for shells that are opened from now on.
+    pub fn set_term(&mut self, term: &str) {
+        if !term.is_empty() {
+            term.clone_into(&mut self.setup.term);
+        }
     }
 
     /// True while a local command has the terminal.

@@ -43,6 +43,7 @@ impl App {
         if let Some(error) = missing {
             return Err(error.at(shown, 1));
         }
+        self.files.insert(cluster.name.clone(), path);
         self.take_cluster(now, cluster);
         Ok(())
     }
@@ -165,7 +166,7 @@ impl App {
 }
 
 /// Why a file cannot be read, without the system's number for it.
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -8,18 +8,10 @@ use crate::model::Size;
 use crate::term::keys::{Key, KeyDecoder, Named};
 use crate::ui::columns::columns;
 use crate::ui::style::{Palette, Role};
-use crate::ui::{Painter, PromptView, fresh_line};
+use crate::ui::{Painter, PromptView, RESET, fresh_line};
 use std::fmt::Write as _;
 use std::time::Instant;
 use zeroize::Zeroizing;
-
-/// Undoes what a program may have left behind, without moving the cursor of one that left nothing:
-/// the primary screen, no mouse or focus reports, cursor keys and keypad as usual, wrapping, the
-/// whole screen scrolls, ASCII, the cursor seen and of its usual shape, no colours, kitty's and
-/// xterm's keyboard modes off (xterm's control sequences; kitty's keyboard protocol).
-const RESET: &[u8] = b"\x1b7\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
-    \x1b[?2004l\x1b[?1l\x1b>\x1b[?7h\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[?25h\x1b[0 q\x1b[<u\
-    \x1b[>4;0m\x1b[m";
 
 /// What takes the keys now.
 #[derive(Debug)]
@@ -462,9 +454,39 @@ impl App {
         bytes
     }
 
-    /// The terminal is dust's own again.
+    /// What shows, on a terminal of which nothing is known, what the others show now, below a note
+    /// (which ends in a new line, if there is one). [`Self::paint`] goes on from there.
+    pub fn redraw(&self, note: &str) -> Vec<u8> {
+        let Mode::Prompt(prompt) = &self.mode else {
+            return Vec::new();
+        };
+        let mut bytes = RESET.to_vec();
+        bytes.extend_from_slice(&fresh_line(prompt.size));
+        bytes.extend_from_slice(note.as_bytes());
+        if prompt.shown {
+            bytes.extend_from_slice(&prompt.painter.again());
+            bytes.extend_from_slice(b"\x1b[?2004h");
+        }
+        bytes
+    }
+
+    /// What takes the prompt off one terminal, while others go on showing it.
+    pub fn farewell(&self) -> Vec<u8> {
+        let Mode::Prompt(prompt) = &self.mode else {
+            return Vec::new();
+        };
+        let mut bytes = Vec::new();
+        if prompt.shown {
+            bytes.extend_from_slice(&prompt.painter.away());
+            bytes.extend_from_slice(b"\x1b[?2004l");
+        }
+        bytes
+    }
+
+    /// The terminal is dust's own again, or another one is.
     pub fn regain_terminal(&mut self) {
         if let Mode::Prompt(prompt) = &mut self.mode {
+            prompt.shown = false;
             prompt.painter = Painter::new();
             prompt.ready = RESET.to_vec();
             prompt.ready.extend_from_slice(&fresh_line(prompt.size));

@@ -22,6 +22,12 @@ use crate::model::nearest::{nearest, shown};
 pub struct Options {
     /// `-f`.
     pub file: Option<PathBuf>,
+    /// `-s`.
+    pub session: Option<String>,
+    /// `--no-session`.
+    pub no_session: bool,
+    /// The options that were given and say how a session begins: one that runs has begun.
+    pub beginning: Vec<&'static str>,
     /// `-y`.
     pub yes: bool,
     /// `--json`.
@@ -64,6 +70,12 @@ pub enum Invocation {
         /// The question.
         request: Request,
     },
+    /// To do something with sessions: which subcommand, what it names, `--json`.
+    Session(Sub, Option<String>, bool),
+    /// To name the sessions that run, for a completion script.
+    CompleteSession,
+    /// To be the server of the session of this name.
+    Server(String),
     /// To be a node on this machine, with these words.
     Node(Vec<OsString>),
     /// To print [`super::help::program`].
@@ -120,9 +132,19 @@ struct Given {
 impl Given {
     fn option(&mut self, id: Opt, value: OsString) -> Result<()> {
         let options = &mut self.options;
+        let of_the_client = [Opt::File, Opt::Session, Opt::NoSession, Opt::Line];
+        if !of_the_client.contains(&id)
+            && let Some(flag) = FLAGS.iter().find(|flag| flag.id == id)
+            && let Some(long) = flag.flag.long
+        {
+            options.beginning.retain(|given| *given != long);
+            options.beginning.push(long);
+        }
         match id {
             Opt::File if value.is_empty() => return Err(misuse("-f: the file's name is empty")),
             Opt::File => options.file = Some(PathBuf::from(value)),
+            Opt::Session => options.session = Some(session_name(text(value)?)?),
+            Opt::NoSession => options.no_session = true,
             Opt::Line => self.lines.push(text(value)?),
             Opt::Yes => options.yes = true,
             Opt::Json => options.json = true,
@@ -192,11 +214,26 @@ impl Given {
         let words = words.into_iter().map(text).collect::<Result<Vec<_>>>()?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (sub.id, words.as_slice()) {
-            (Sub::Completions, ["-h" | "--help"]) => Ok(Invocation::Help),
+            (_, ["-h" | "--help"]) if !sub.hidden => Ok(Invocation::Help),
             (Sub::Completions, [shell]) => match Shell::named(shell) {
                 Some(shell) => Ok(Invocation::Completions(shell)),
                 None => Err(misuse(&format!("no completions for `{}`", shown(shell)))),
             },
+            (Sub::Attach | Sub::Detach | Sub::Kill, [] | [_]) => {
+                let mut name = self.options.session;
+                match words.first() {
+                    Some(word) if sub.id == Sub::Detach => name = Some((*word).to_owned()),
+                    Some(word) => name = Some(session_name((*word).to_owned())?),
+                    None => {},
+                }
+                Ok(Invocation::Session(sub.id, name, self.options.json))
+            },
+            (Sub::Ls, [] | ["--json"]) => {
+                let json = self.options.json || !words.is_empty();
+                Ok(Invocation::Session(sub.id, None, json))
+            },
+            (Sub::Server, [name]) => Ok(Invocation::Server((*name).to_owned())),
+            (Sub::Complete, ["session"] | ["session", _]) => Ok(Invocation::CompleteSession),
             (Sub::Complete, ["target", prefix @ ..]) if prefix.len() < 2 => {
                 let prefix = prefix.first().copied().unwrap_or_default().to_owned();
                 Ok(Invocation::Complete {
@@ -274,6 +311,19 @@ fn rest(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
 
 fn text(word: OsString) -> Result<String> {
     word.into_string().map_err(|word| misuse(&not_text(&word)))
+}
+
+/// A name that a session may have.
+fn session_name(name: String) -> Result<String> {
+    if crate::wire::is_session_name(&name) {
+        return Ok(name);
+    }
+    Err(
+        Error::usage(format!("`{}` is no name for a session", shown(&name))).hint(format!(
+            "letters, digits, `.`, `_` and `-`, at most {}",
+            crate::wire::NAME_MAX
+        )),
+    )
 }
 
 fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {

@@ -16,6 +16,11 @@ pub enum Command {
         /// Where to; none: home. `-`: back to the folder before.
         dir: Option<PathBuf>,
     },
+    /// Take the session off the terminal, or a node's shell.
+    Detach {
+        /// The node; none: the session.
+        node: Option<String>,
+    },
     /// Show how the outputs of the last command differ.
     Diff,
     /// Close connections.
@@ -162,6 +167,23 @@ pub const COMMANDS: &[Spec] = &[
         build: |args| Ok(Command::Cd { dir: args.path() }),
     },
     Spec {
+        name: "detach",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[Arg::optional("NODE", Kind::Target)],
+        flags: &[],
+        summary: "leave this terminal; the session goes on",
+        help: "dust attach shows it again, from any terminal; what was printed meanwhile comes first. \
+               With NODE, whoever is in that node's shell returns to the prompt; what runs in it goes \
+               on.",
+        examples: &["detach", "detach worker2"],
+        build: |args| {
+            Ok(Command::Detach {
+                node: args.target()?,
+            })
+        },
+    },
+    Spec {
         name: "diff",
         aliases: &[],
         group: Group::Shells,
@@ -219,8 +241,8 @@ pub const COMMANDS: &[Spec] = &[
         group: Group::Prompt,
         args: &[],
         flags: &[],
-        summary: "close all connections and leave",
-        help: "Ctrl-D on an empty line does the same.",
+        summary: "end the session and its connections",
+        help: "Ctrl-D on an empty line does the same. To leave the session as it is: detach.",
         examples: &["exit"],
         build: |_| Ok(Command::Exit),
     },

@@ -303,7 +303,7 @@ fn in_arg(line: &str, word: &Word, index: usize, kind: Kind, before: &[String]) 
                 _ => return nothing(line),
             }
         },
-        Kind::Number | Kind::Line | Kind::Free => return nothing(line),
+        Kind::Number | Kind::Session | Kind::Line | Kind::Free => return nothing(line),
     };
     part(line, word, index, what)
 }

@@ -55,6 +55,14 @@ impl Shell {
     }
 }
 
+/// The commands that are no subcommands of the program as well: those are completed as such.
+fn own_words() -> impl Iterator<Item = &'static super::table::Spec> {
+    let is_sub = |name| super::options::visible_subs().any(|sub| sub.name == name);
+    super::COMMANDS
+        .iter()
+        .filter(move |spec| !is_sub(spec.name))
+}
+
 /// A text in single quotes, as bash and zsh read it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))

@@ -9,7 +9,10 @@ use super::topics::{Block, FORMS, Form, Subject, TOPICS, Topic};
 
 /// How the program is called to run prompt lines: each form with what it does.
 const SYNOPSIS: &[(&str, &str)] = &[
-    ("dust [OPTIONS]", "open the prompt"),
+    (
+        "dust [OPTIONS]",
+        "open the prompt, or join the session that runs",
+    ),
     ("dust [OPTIONS] LINE...", "run one prompt line and exit"),
     (
         "dust [OPTIONS] -c LINE [-c LINE]...",

@@ -341,6 +341,12 @@ The address that a new security group lets in by ssh;
 .Cm none
 for nobody.
 Without it, AWS is asked.
+.It Ev DUST_RUNTIME_DIR
+Where the sockets of sessions are, instead of the usual places.
+.It Ev DUST_SESSION
+The session to open or join where
+.Fl s
+does not say.
 .It Ev NO_COLOR
 If set and not empty, no colours, unless
 .Fl \-color
@@ -351,6 +357,12 @@ The system shell that runs
 .It Ev XDG_STATE_HOME
 Where the history is kept.
 .El
+.Pp
+What runs in the system shell of a session has
+.Ev DUST_SOCKET ,
+the session\(aqs socket, and
+.Ev DUST_SESSION_PID ,
+its server; the rest is the environment of the terminal that was typed at last.
 .Pp
 In the shells on the nodes these are set:
 .Bl -tag -width Ds
@@ -371,6 +383,8 @@ The cluster file that is loaded from the current folder where
 names none.
 .It Pa \(ti/.local/state/dust/history
 The lines typed at the prompt.
+.It Pa $XDG_RUNTIME_DIR/dust , Pa \(ti/.local/state/dust/run , Pa /tmp/dust-UID
+The sockets of sessions, in the first of these that can be had; nobody else may look into it.
 .El
 .Sh EXIT STATUS
 The prompt exits with 0.

@@ -24,6 +24,10 @@ pub enum Opt {
     Line,
     /// `--no-fold`.
     NoFold,
+    /// `--no-session`.
+    NoSession,
+    /// `--session`.
+    Session,
     /// `--timeout`.
     Timeout,
     /// `--verbose`.
@@ -73,6 +77,20 @@ pub const FLAGS: &[ProgramFlag] = &[
         Some("file"),
         Some(("CNF", Kind::File)),
         "The cluster file to load. Without it, default.cnf in this folder, if there is one.",
+    ),
+    flag(
+        Opt::Session,
+        Some('s'),
+        Some("session"),
+        Some(("NAME", Kind::Session)),
+        "The session to open or join. Without it, DUST_SESSION, or the cluster's name, or main.",
+    ),
+    flag(
+        Opt::NoSession,
+        None,
+        Some("no-session"),
+        None,
+        "Run the prompt in this process; it ends with its terminal.",
     ),
     flag(
         Opt::Line,
@@ -168,14 +186,24 @@ pub fn find(spelling: &str) -> Option<&'static ProgramFlag> {
 /// A first word of the command line that is no prompt command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sub {
+    /// Shows the prompt of a running session on this terminal.
+    Attach,
     /// Answers the shells' completion.
     Complete,
     /// Prints a completion script.
     Completions,
     /// Runs on a cluster of this machine.
     Demo,
+    /// Takes a session off all terminals.
+    Detach,
+    /// Ends a session.
+    Kill,
+    /// Lists the sessions.
+    Ls,
     /// A node of such a cluster.
     Node,
+    /// The server of a session.
+    Server,
 }
 
 /// An entry of the table of subcommands.
@@ -209,7 +237,42 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[Arg::optional("N", Kind::Number)],
         summary: "a cluster of N (3) nodes on this machine, and the prompt on it",
         help: "Needs no cloud, no ssh server and no root. Options, a line, -c or - may follow, as \
-               without demo. The nodes are gone when dust ends.",
+               without demo. The nodes are gone when the session ends.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Attach,
+        name: "attach",
+        args: &[Arg::optional("NAME", Kind::Session)],
+        summary: "show the prompt of a running session here",
+        help: "Without NAME: the only session, or the one that was used last. Several terminals may \
+               show one session; its size is that of the one typed at last.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Ls,
+        name: "ls",
+        args: &[],
+        summary: "list the running sessions",
+        help: "Their names, clusters and nodes, how many terminals show them, and how long nobody has \
+               typed anything. With --json, one object a line.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Detach,
+        name: "detach",
+        args: &[Arg::optional("NAME|NODE", Kind::Session)],
+        summary: "take a session off its terminals; it goes on",
+        help: "The same as detach at its prompt. A NODE is taken off the terminals that are in its \
+               shell; they return to the prompt.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Kill,
+        name: "kill",
+        args: &[Arg::optional("NAME", Kind::Session)],
+        summary: "end a session, with its connections and what runs over them",
+        help: "The same as exit at its prompt. NAME may be left out where there is only one.",
         hidden: false,
     },
     Subcommand {
@@ -224,7 +287,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         id: Sub::Complete,
         name: "__complete",
         args: &[
-            Arg::required("KIND", Kind::OneOf(&["target"])),
+            Arg::required("KIND", Kind::OneOf(&["target", "session"])),
             Arg::optional("PREFIX", Kind::Target),
         ],
         summary: "print what a word may be completed to, one a line",
@@ -236,6 +299,14 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         name: "__node",
         args: &[],
         summary: "be a node on this machine",
+        help: "",
+        hidden: true,
+    },
+    Subcommand {
+        id: Sub::Server,
+        name: "__server",
+        args: &[Arg::required("NAME", Kind::Session)],
+        summary: "be the server of a session, as a client says on standard input",
         help: "",
         hidden: true,
     },

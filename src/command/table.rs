@@ -26,6 +26,8 @@ pub enum Kind {
     Value,
     /// A number.
     Number,
+    /// A session that runs on this machine.
+    Session,
     /// A command, or another subject of `help`.
     Topic,
     /// One of these words.

@@ -1,5 +1,6 @@
 //! Files and names of this machine, for what must be known at once; and dust's own folders.
 
+use super::begin::Environment;
 use super::sys;
 use crate::app::Host;
 use crate::config::ssh_config::SshConfig;
@@ -184,14 +185,17 @@ impl HistoryFile {
 #[derive(Debug)]
 pub struct Machine {
     history: Option<HistoryFile>,
+    environment: Environment,
     before: RefCell<Option<PathBuf>>,
 }
 
 impl Machine {
-    /// This machine, with the history of a prompt if there is one.
-    pub fn new(history: Option<HistoryFile>) -> Self {
+    /// This machine, with the history of a prompt if there is one, as whoever has this environment
+    /// sees it.
+    pub fn new(history: Option<HistoryFile>, environment: Environment) -> Self {
         Self {
             history,
+            environment,
             before: RefCell::new(None),
         }
     }
@@ -270,9 +274,11 @@ impl Host for Machine {
     }
 
     fn agent(&self) -> Option<PathBuf> {
-        std::env::var_os("SSH_AUTH_SOCK")
-            .map(PathBuf::from)
-            .filter(|path| path.exists())
+        // That of whoever typed last may be gone with that person's login.
+        let own = std::env::var_os("SSH_AUTH_SOCK");
+        let sockets = [self.environment.get("SSH_AUTH_SOCK"), own];
+        let mut paths = sockets.into_iter().flatten().map(PathBuf::from);
+        paths.find(|path| path.exists())
     }
 
     fn unix_time(&self) -> i64 {

@@ -1,9 +1,12 @@
 //! The only impure folder: it performs what the rest decides.
 
+pub mod begin;
+mod client;
 pub mod clock;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod files;
+mod front;
 mod jump;
 mod links;
 #[cfg(feature = "local")]
@@ -14,6 +17,8 @@ mod proxy;
 pub mod pty;
 pub mod reactor;
 pub mod run;
+pub mod runtime_dir;
+mod server;
 pub mod signals;
 pub mod ssh;
 pub mod sys;

@@ -1,28 +1,23 @@
 //! From the words of the command line to a run, and its exit code.
 
-use super::files::{self, HistoryFile, Machine};
-use super::run::{World, run};
+use super::begin::{self, Environment, Look};
+use super::front::{Front, Own};
+use super::run::run;
 use super::tty::{self, Terminal};
-use super::{Place, sys};
-use crate::app::{App, BatchInput, Setup};
+use super::{Place, client, files, runtime_dir, server, sys};
 use crate::command::cli::{self, Input, Invocation, Options};
-use crate::command::settings::When;
 use crate::command::{complete, help};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodeId, NodeState, Size};
+use crate::model::{Node, NodeId, NodeState};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The cluster file that is loaded where none is named.
 const DEFAULT_FILE: &str = "default.cnf";
-/// Files that dust needs besides its connections.
-const OTHER_FILES: usize = 48;
 
 /// Does what the words say.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
@@ -37,7 +32,8 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
-    match cli::parse(words)? {
+    let words: Vec<OsString> = words.collect();
+    match cli::parse(words.clone())? {
         Invocation::Help => Ok(print(&help::program())),
         Invocation::Version => Ok(print(concat!("dust ", env!("CARGO_PKG_VERSION"), "\n"))),
         Invocation::Completions(shell) => Ok(print(&shell.script())),
@@ -52,15 +48,25 @@ fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
             ))
         },
         Invocation::Node(words) => node(words),
+        Invocation::CompleteSession => Ok(print(
+            &runtime_dir::names()
+                .iter()
+                .map(|name| format!("{name}\n"))
+                .collect::<String>(),
+        )),
+        Invocation::Server(name) => server::main(&name).map(ExitCode::from),
+        Invocation::Session(what, name, json) => client::ask(what, name, json).map(ExitCode::from),
+        Invocation::Run {
+            options,
+            demo,
+            input: Input::Prompt,
+        } if !options.no_session => client::open(&options, demo, &words).map(ExitCode::from),
         Invocation::Run {
             options,
             demo,
             input,
         } => {
-            let (place, file) = match demo {
-                Some(count) => demo_place(count)?,
-                None => (Place::of_user(), file_of(&options)),
-            };
+            let (place, file) = place_of(demo, &options)?;
             let code = session(&options, input, place.clone(), file);
             place.end();
             code.map(ExitCode::from)
@@ -84,6 +90,14 @@ fn node(_: Vec<OsString>) -> Result<ExitCode> {
     ))
 }
 
+/// Where local nodes are, and which file is loaded first.
+pub(super) fn place_of(demo: Option<u16>, options: &Options) -> Result<(Place, Option<PathBuf>)> {
+    match demo {
+        Some(count) => demo_place(count),
+        None => Ok((Place::of_user(), file_of(options))),
+    }
+}
+
 #[cfg(feature = "local")]
 fn demo_place(count: u16) -> Result<(Place, Option<PathBuf>)> {
     use super::local::demo::{Demo, default_base};
@@ -102,7 +116,7 @@ fn demo_place(_: u16) -> Result<(Place, Option<PathBuf>)> {
     ))
 }
 
-fn print(text: &str) -> ExitCode {
+pub(super) fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
@@ -110,7 +124,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn file_of(options: &Options) -> Option<PathBuf> {
+/// The file that is loaded first.
+pub(super) fn file_of(options: &Options) -> Option<PathBuf> {
     let default = || {
         Path::new(DEFAULT_FILE)
             .exists()
@@ -145,91 +160,44 @@ fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
     nodes.collect()
 }
 
+/// Runs lines, or a prompt that ends with this process.
 fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>) -> Result<u8> {
     let stdin_is_terminal = io::stdin().is_terminal();
     let prompt = matches!(input, Input::Prompt);
     if prompt && !stdin_is_terminal {
-        let hint = "give a line to run, or `-` to read lines from standard input";
-        return Err(Error::usage("there is no terminal for a prompt").hint(hint));
+        return Err(no_terminal());
     }
     let failed = |what: &str, error: io::Error| Error::failed(format!("{what}: {error}"));
     let stdin = sys::take_stdin().map_err(|error| failed("standard input", error))?;
-    let limit = sys::raise_open_files();
+    let to_terminal = prompt || io::stdout().is_terminal();
+    let mut own = None;
     if prompt {
         sys::default_stop_signals();
+        let terminal = Terminal::open(stdin.as_fd()).map_err(|e| failed("the terminal", e))?;
+        own = Some(Own {
+            terminal,
+            screen: Vec::new(),
+        });
     }
-    let terminal = if prompt {
-        let terminal = Terminal::open(stdin.as_fd());
-        Some(terminal.map_err(|error| failed("the terminal", error))?)
-    } else {
-        None
-    };
-    let to_terminal = prompt || io::stdout().is_terminal();
-    let size = match &terminal {
-        Some(terminal) => tty::size(terminal.output()),
+    let size = match &own {
+        Some(own) => tty::size(own.terminal.output()),
         None => tty::size(&io::stdout()),
     };
-    let colours = match options.settings.color {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => to_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
-    };
-    let term = std::env::var("TERM").ok().filter(|term| !term.is_empty());
-    let known_hosts_file = known_hosts_file();
-    let history = if prompt { HistoryFile::open() } else { None };
-    let mut for_app = if prompt { HistoryFile::open() } else { None };
-    let past = for_app.as_mut().map(HistoryFile::news).unwrap_or_default();
-    let setup = Setup {
-        settings: options.settings,
-        yes: options.yes,
-        json: options.json,
-        verbose: options.verbose,
-        colours,
+    let look = Look {
         terminal: to_terminal,
         person: stdin_is_terminal && !matches!(input, Input::Script),
-        size: size.unwrap_or(Size::DEFAULT),
-        ssh_config: files::ssh_config(),
-        known_hosts_name: known_hosts_file
-            .as_ref()
-            .map(|path| path.display().to_string())
-            .unwrap_or_default(),
-        known_hosts: files::known_hosts(known_hosts_file.as_deref()),
-        // Programs must not think that a pipe understands more than text.
-        term: if to_terminal {
-            term.unwrap_or_else(|| "xterm".to_owned())
-        } else {
-            "dumb".to_owned()
-        },
-        ec2: cfg!(feature = "ec2"),
-        connections_max: limit.saturating_sub(OTHER_FILES).max(1),
+        session: false,
+        size,
     };
-    let host = Box::new(Machine::new(for_app));
-    let mut app = match input {
-        Input::Prompt => App::prompt(setup, host),
-        Input::Lines(lines) => App::batch(setup, host, BatchInput::Lines(lines)),
-        Input::Script => App::batch(setup, host, BatchInput::Script),
-    };
-    app.remember(&past);
-    let world = World {
-        stdin,
-        terminal,
-        place,
-        known_hosts: known_hosts_file,
-        history,
-    };
-    run(app, file, world).map_err(|error| failed("the event loop", error))
+    let (app, mut world) = begin::prepare(options, input, look, &Environment::default());
+    world.stdin = Some(stdin);
+    world.front = own.map(Front::Own);
+    world.place = place;
+    run(app, file.as_deref(), world)
 }
 
-/// dust's own known-hosts file; its folder is made if need be.
-fn known_hosts_file() -> Option<PathBuf> {
-    let dir = files::data_dir()?;
-    files::private_dir(&dir).ok()?;
-    let file = dir.join("known_hosts");
-    // libssh would make it readable for all.
-    let made = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&file);
-    made.ok().map(|_| file)
+/// A prompt wants somebody to type.
+pub(super) fn no_terminal() -> Error {
+    let hint = "give a line to run, or `-` to read lines from standard input";
+    Error::usage("there is no terminal for a prompt").hint(hint)
 }

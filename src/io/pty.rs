@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::Size;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::RawFd;
@@ -41,18 +42,33 @@ fn pty_size(size: Size) -> PtySize {
 }
 
 impl LocalCommand {
-    /// Runs a line in the user's shell.
-    pub fn start(line: &str, size: Size) -> Result<Self> {
+    /// Runs a line in the user's shell, with these variables or this process's own.
+    pub fn start(
+        line: &str,
+        size: Size,
+        variables: Option<Vec<(OsString, OsString)>>,
+    ) -> Result<Self> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Error::failed(format!("cannot run the system shell: {what}: {error}"))
         };
         let pair = native_pty_system()
             .openpty(pty_size(size))
             .map_err(|error| failed("no pty", &error))?;
-        let shell = std::env::var("SHELL")
-            .ok()
-            .filter(|shell| !shell.is_empty());
-        let mut command = CommandBuilder::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
+        let shell = match &variables {
+            Some(variables) => {
+                let shell = variables.iter().find(|(name, _)| name == "SHELL");
+                shell.map(|(_, path)| path.clone())
+            },
+            None => std::env::var_os("SHELL"),
+        };
+        let shell = shell.filter(|shell| !shell.is_empty());
+        let mut command = CommandBuilder::new(shell.unwrap_or_else(|| "/bin/sh".into()));
+        if let Some(variables) = variables {
+            command.env_clear();
+            for (name, value) in variables {
+                command.env(name, value);
+            }
+        }
         command.arg("-c");
         command.arg(line);
         if let Ok(dir) = std::env::current_dir() {
@@ -103,6 +119,16 @@ impl LocalCommand {
     /// The terminal has another size.
     pub fn resize(&self, size: Size) {
         drop(self.master.resize(pty_size(size)));
+    }
+
+    /// Has it paint its screen again: for what does so when its terminal's size changes.
+    pub fn nudge(&self, size: Size) {
+        let other = Size {
+            rows: if size.rows > 1 { size.rows - 1 } else { 2 },
+            ..size
+        };
+        self.resize(other);
+        self.resize(size);
     }
 
     /// Keys for the command.

@@ -18,6 +18,10 @@ pub enum Source {
     ErrorOutput,
     /// The pty of a local command.
     Pty,
+    /// The socket that clients connect to.
+    Listener,
+    /// A client's socket, by its number.
+    Client(u32),
     /// A node's socket.
     Node(NodeId),
     /// The other end of a node's socket, where that is one of a pair.
@@ -29,6 +33,8 @@ pub enum Source {
 /// Tokens from here on are nodes', [`EACH`] for each.
 const NODES: usize = 16;
 const EACH: usize = 3;
+/// Tokens from here on are clients'.
+const CLIENTS: usize = usize::MAX / 2;
 
 impl From<Source> for Token {
     fn from(source: Source) -> Self {
@@ -39,6 +45,8 @@ impl From<Source> for Token {
             Source::Output => 3,
             Source::ErrorOutput => 4,
             Source::Pty => 5,
+            Source::Listener => 6,
+            Source::Client(number) => CLIENTS + number as usize,
             Source::Node(NodeId(id)) => NODES + EACH * id as usize,
             Source::Tunnel(NodeId(id)) => NODES + EACH * id as usize + 1,
             Source::Errors(NodeId(id)) => NODES + EACH * id as usize + 2,
@@ -56,6 +64,8 @@ impl Source {
             3 => Self::Output,
             4 => Self::ErrorOutput,
             5 => Self::Pty,
+            6 => Self::Listener,
+            token if token >= CLIENTS => Self::Client(u32::try_from(token - CLIENTS).ok()?),
             token => {
                 let number = token.checked_sub(NODES)?;
                 let id = NodeId(u32::try_from(number / EACH).ok()?);
@@ -79,7 +89,14 @@ mod tests {
         let nodes = ids
             .into_iter()
             .flat_map(|id| [Source::Node(id), Source::Tunnel(id), Source::Errors(id)]);
-        for source in nodes.chain([Source::Signals, Source::ErrorOutput, Source::Pty]) {
+        for source in nodes.chain([
+            Source::Signals,
+            Source::ErrorOutput,
+            Source::Pty,
+            Source::Listener,
+            Source::Client(0),
+            Source::Client(u32::MAX),
+        ]) {
             assert_eq!(Source::of(source.into()), Some(source));
         }
     }

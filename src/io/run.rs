@@ -3,21 +3,28 @@
 //! Signals, keys, answers of workers, sockets; then timers; then what was decided is done, output is
 //! written, and the prompt painted once.
 
+mod local;
+mod served;
+
+use super::begin::Environment;
+use super::front::Front;
 use super::links::Links;
 use super::reactor::Source;
 use super::signals::{Signal, Signals};
-use super::tty::{self, Echo, Output, Terminal};
+use super::tty::{self, Echo, Output};
 use super::worker::{self, Answer, KeyFile, Workers};
 use super::{Place, clock, files, pty::LocalCommand, sys};
 use crate::app::{App, BACKLOG_MAX, Effect, Event};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::session::life::{self, Method};
+use crate::wire::Frames;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,22 +33,24 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 /// A burst of keys is painted once, but not later than after so many reads of it: laying out a line
 /// takes as long as the line is.
 const UNPAINTED_MAX: u32 = 64;
-/// A local command's output is taken in pieces of this size, in bytes.
-const PTY_READ: usize = 64 * 1024;
 
 /// What the loop works with.
 #[derive(Debug)]
 pub struct World {
-    /// What was standard input; fd 0 is /dev/null by now ([`sys::take_stdin`]).
-    pub stdin: OwnedFd,
-    /// The terminal of a prompt.
-    pub terminal: Option<Terminal>,
+    /// What was standard input of a batch; fd 0 is /dev/null by now ([`sys::take_stdin`]).
+    pub(super) stdin: Option<OwnedFd>,
+    /// Where the prompt is shown.
+    pub(super) front: Option<Front>,
+    /// The client that started this server, and what it said already.
+    pub(super) first: Option<(UnixStream, Frames)>,
     /// Where the local nodes are.
-    pub place: Place,
+    pub(super) place: Place,
     /// The known-hosts file to append to.
-    pub known_hosts: Option<PathBuf>,
+    pub(super) known_hosts: Option<PathBuf>,
     /// The history of prompts.
-    pub history: Option<files::HistoryFile>,
+    pub(super) history: Option<files::HistoryFile>,
+    /// That of whoever looks.
+    pub(super) environment: Environment,
 }
 
 struct Loop {
@@ -50,7 +59,7 @@ struct Loop {
     signals: Signals,
     workers: Workers,
     links: Links,
-    terminal: Option<Terminal>,
+    front: Option<Front>,
     /// Standard input of a batch.
     input: Option<File>,
     input_waits: bool,
@@ -58,8 +67,6 @@ struct Loop {
     echo: Option<Echo>,
     out: Output,
     err: Output,
-    /// Bytes for the terminal of a prompt.
-    screen: Vec<u8>,
     /// Turns since the last frame in which more keys were waiting.
     unpainted: u32,
     local: Option<LocalCommand>,
@@ -67,81 +74,22 @@ struct Loop {
     known_hosts: Option<PathBuf>,
     history: Option<files::HistoryFile>,
     place: Place,
+    environment: Environment,
+    /// Whose world the app knows of.
+    known_client: Option<super::server::ClientId>,
     exit: Option<u8>,
 }
 
 /// Runs dust until it ends; its exit code.
-pub fn run(app: App, file: Option<PathBuf>, world: World) -> io::Result<u8> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), Source::Workers.into())?);
-    let signals = Signals::catch()?;
-    for pipe in signals.pipes() {
-        register(&poll, pipe.as_raw_fd(), Source::Signals, Interest::READABLE)?;
-    }
-    let duplicate = |fd: RawFd| -> io::Result<OwnedFd> {
-        // SAFETY: fds 1 and 2 stay open for the whole run.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
-        fd.try_clone_to_owned()
-    };
-    let (out, err) = (Output::new(duplicate(1)?), Output::new(duplicate(2)?));
-    if world.terminal.is_none() {
-        for (output, source) in [(&out, Source::Output), (&err, Source::ErrorOutput)] {
-            if let Some(file) = output.pollable() {
-                // Some files cannot be waited for; they take everything at once.
-                drop(register(
-                    &poll,
-                    file.as_raw_fd(),
-                    source,
-                    Interest::WRITABLE,
-                ));
-            }
-        }
-    }
-    let mut input = None;
-    let mut echo = None;
-    if let Some(terminal) = &world.terminal {
-        register(
-            &poll,
-            terminal.input().as_raw_fd(),
-            Source::Input,
-            Interest::READABLE,
-        )?;
-        register(
-            &poll,
-            terminal.output().as_raw_fd(),
-            Source::Output,
-            Interest::WRITABLE,
-        )?;
-    } else {
-        if nix::unistd::isatty(&world.stdin).unwrap_or(false) {
-            echo = world.stdin.try_clone().ok().map(Echo::new);
-        }
-        input = Some(File::from(world.stdin));
-    }
-    let mut run = Loop {
-        app,
-        poll,
-        signals,
-        workers: Workers::new(waker),
-        links: Links::default(),
-        terminal: world.terminal,
-        input,
-        input_waits: false,
-        input_registered: false,
-        echo,
-        out,
-        err,
-        screen: Vec::new(),
-        unpainted: 0,
-        local: None,
-        local_child: false,
-        known_hosts: world.known_hosts,
-        history: world.history,
-        place: world.place,
-        exit: None,
-    };
-    run.app.start(clock::now(), file.as_deref());
-    run.turns()
+///
+/// # Errors
+/// The cluster file cannot be loaded, or the system refuses what the loop needs.
+pub fn run(app: App, file: Option<&Path>, world: World) -> Result<u8> {
+    let failed = |error: io::Error| Error::failed(format!("the event loop: {error}"));
+    let mut run = Loop::new(app, world).map_err(failed)?;
+    run.app.start(clock::now(), file)?;
+    run.tell_begun();
+    run.turns().map_err(failed)
 }
 
 fn register(poll: &Poll, fd: RawFd, source: Source, interest: Interest) -> io::Result<()> {
@@ -150,6 +98,74 @@ fn register(poll: &Poll, fd: RawFd, source: Source, interest: Interest) -> io::R
 }
 
 impl Loop {
+    fn new(app: App, world: World) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), Source::Workers.into())?);
+        let signals = Signals::catch()?;
+        for pipe in signals.pipes() {
+            register(&poll, pipe.as_raw_fd(), Source::Signals, Interest::READABLE)?;
+        }
+        let duplicate = |fd: RawFd| -> io::Result<OwnedFd> {
+            // SAFETY: fds 1 and 2 stay open for the whole run.
+            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+            fd.try_clone_to_owned()
+        };
+        let (out, err) = (Output::new(duplicate(1)?), Output::new(duplicate(2)?));
+        let (mut front, mut echo) = (world.front, None);
+        match &mut front {
+            Some(Front::Own(own)) => {
+                let input = own.terminal.input().as_raw_fd();
+                register(&poll, input, Source::Input, Interest::READABLE)?;
+                let output = own.terminal.output().as_raw_fd();
+                register(&poll, output, Source::Output, Interest::WRITABLE)?;
+            },
+            Some(Front::Served(clients)) => {
+                clients.register(&poll)?;
+                if let Some((stream, frames)) = world.first {
+                    clients.adopt(&poll, clock::now(), stream, frames)?;
+                }
+            },
+            None => {
+                for (output, source) in [(&out, Source::Output), (&err, Source::ErrorOutput)] {
+                    if let Some(file) = output.pollable() {
+                        // Some files cannot be waited for; they take everything at once.
+                        let fd = file.as_raw_fd();
+                        drop(register(&poll, fd, source, Interest::WRITABLE));
+                    }
+                }
+                if let Some(stdin) = &world.stdin
+                    && nix::unistd::isatty(stdin).unwrap_or(false)
+                {
+                    echo = stdin.try_clone().ok().map(Echo::new);
+                }
+            },
+        }
+        let stdin = world.stdin.filter(|_| front.is_none());
+        Ok(Self {
+            app,
+            poll,
+            signals,
+            workers: Workers::new(waker),
+            links: Links::default(),
+            front,
+            input: stdin.map(File::from),
+            input_waits: false,
+            input_registered: false,
+            echo,
+            out,
+            err,
+            unpainted: 0,
+            local: None,
+            local_child: false,
+            known_hosts: world.known_hosts,
+            history: world.history,
+            place: world.place,
+            environment: world.environment,
+            known_client: None,
+            exit: None,
+        })
+    }
+
     fn turns(&mut self) -> io::Result<u8> {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -159,9 +175,10 @@ impl Loop {
                 return self.end(code);
             }
             let now = clock::now();
-            let mut timeout = self
-                .app
-                .next_deadline()
+            let mut timeout = [self.app.next_deadline(), self.clients_deadline()]
+                .into_iter()
+                .flatten()
+                .min()
                 .map(|at| at.saturating_duration_since(now));
             let backed_up = self.is_backed_up();
             if self.links.has_ready(backed_up) || self.input_waits {
@@ -180,6 +197,8 @@ impl Loop {
                     Some(Source::Node(id)) => self.links.mark_ready(id),
                     Some(Source::Tunnel(id)) => self.links.tunnel_ready(id),
                     Some(Source::Errors(id)) => self.links.proxy_speaks(id),
+                    Some(Source::Listener) => self.let_clients_in(now),
+                    Some(Source::Client(id)) => self.client_ready(id),
                     Some(Source::Pty | Source::Workers | Source::Output | Source::ErrorOutput)
                     | None => {},
                 }
@@ -190,6 +209,7 @@ impl Loop {
             if input {
                 self.take_input(now);
             }
+            self.serve_clients(now);
             while let Some(answer) = self.workers.answer() {
                 self.take_answer(now, answer);
                 self.perform();
@@ -205,7 +225,8 @@ impl Loop {
 
     /// Whoever reads our output is slower than the nodes: they are not read from meanwhile.
     fn is_backed_up(&mut self) -> bool {
-        self.app.out().len() + self.screen.len() + self.app.err().len() > BACKLOG_MAX
+        let shown = self.front.as_ref().map_or(0, Front::backlog);
+        self.app.out().len() + shown + self.app.err().len() > BACKLOG_MAX
     }
 
     fn take_signals(&mut self, now: Instant) {
@@ -214,12 +235,12 @@ impl Loop {
                 Signal::Interrupt => self.app.handle(now, Event::Interrupt),
                 Signal::Terminate(number) => self.app.handle(now, Event::Terminate(number)),
                 Signal::Resize => self.resize(now),
-                Signal::Child => {},
+                Signal::Child | Signal::Stop => {},
                 Signal::Continue => {
-                    if let Some(terminal) = &self.terminal
+                    if let Some(Front::Own(own)) = &self.front
                         && self.local.is_none()
                     {
-                        drop(terminal.resume());
+                        drop(own.terminal.resume());
                         self.app.regain_terminal();
                     }
                 },
@@ -228,8 +249,8 @@ impl Loop {
     }
 
     fn resize(&mut self, now: Instant) {
-        let size = match &self.terminal {
-            Some(terminal) => tty::size(terminal.output()),
+        let size = match &self.front {
+            Some(front) => front.size(),
             None => tty::size(&io::stdout().as_fd()),
         };
         if let Some(size) = size {
@@ -245,8 +266,8 @@ impl Loop {
         self.input_waits = false;
         let mut buffer = [0; 16 * 1024];
         let wanted = self.app.wants_input();
-        let read = match (&self.terminal, &mut self.input) {
-            (Some(terminal), _) => terminal.input().read(&mut buffer),
+        let read = match (&self.front, &mut self.input) {
+            (Some(Front::Own(own)), _) => own.terminal.input().read(&mut buffer),
             (None, Some(input)) if wanted => {
                 if !sys::is_readable(input.as_raw_fd()) {
                     return;
@@ -393,7 +414,8 @@ impl Loop {
                         echo.set(on);
                     }
                 },
-                Effect::Suspend => self.suspend(),
+                Effect::Suspend => self.suspend(now),
+                Effect::Detach => self.detach_active(now),
                 Effect::Exit(code) => self.exit = Some(code),
                 Effect::Remember(id, port) => {
                     if let Some(file) = &self.known_hosts {
@@ -407,25 +429,10 @@ impl Loop {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if let Some(terminal) = &self.terminal {
-            // One frame at a time: what a slow terminal has not taken is not painted over.
-            if self.screen.is_empty() {
-                if self.input_waits && self.unpainted < UNPAINTED_MAX {
-                    self.unpainted += 1;
-                } else {
-                    self.unpainted = 0;
-                    self.screen = self.app.paint();
-                }
-            }
-            return match write_some(terminal.output(), &mut self.screen) {
-                Err(_) => {
-                    // The terminal is gone; so is whoever looked at it.
-                    self.screen.clear();
-                    self.exit.get_or_insert(129);
-                    Ok(())
-                },
-                Ok(()) => Ok(()),
-            };
+        if self.front.is_some() {
+            self.paint();
+            self.flush();
+            return Ok(());
         }
         if self.out.write(self.app.out()).is_err() {
             // Nobody reads our output any more: like others, stop without a word (SIGPIPE).
@@ -435,100 +442,61 @@ impl Loop {
         Ok(())
     }
 
-    fn suspend(&mut self) {
+    /// Shows the next frame, if the one before is taken.
+    fn paint(&mut self) {
+        let keys_wait = self.input_waits || self.clients_wait();
+        let Some(front) = &mut self.front else { return };
+        if let Front::Served(clients) = front
+            && !clients.anybody()
+        {
+            clients.keep(self.app.out());
+            return;
+        }
+        if !front.takes_a_frame() {
+            return;
+        }
+        if keys_wait && self.unpainted < UNPAINTED_MAX {
+            self.unpainted += 1;
+            return;
+        }
+        self.unpainted = 0;
+        let bytes = self.app.paint();
+        front.show(bytes, clock::now());
+    }
+
+    /// Writes what terminals take now.
+    fn flush(&mut self) {
+        match &mut self.front {
+            Some(Front::Own(own)) => {
+                if own.flush().is_err() {
+                    // The terminal is gone; so is whoever looked at it.
+                    own.screen.clear();
+                    self.exit.get_or_insert(129);
+                }
+            },
+            Some(Front::Served(_)) => self.flush_clients(),
+            None => {},
+        }
+    }
+
+    fn suspend(&mut self, now: Instant) {
+        if let Some(Front::Served(_)) = &self.front {
+            self.suspend_active(now);
+            return;
+        }
         let bytes = self.app.release_terminal();
-        self.screen.extend_from_slice(&bytes);
+        self.show(bytes);
         self.write_all(Duration::from_secs(1));
-        if let Some(terminal) = &self.terminal {
-            drop(terminal.suspend());
+        if let Some(Front::Own(own)) = &self.front {
+            drop(own.terminal.suspend());
         }
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::SIGTSTP);
         // SIGCONT paints again.
     }
 
-    fn start_local(&mut self, now: Instant, line: &str) {
-        let Some(terminal) = &self.terminal else {
-            self.start_child(now, line);
-            return;
-        };
-        let size = tty::size(terminal.output()).unwrap_or(crate::model::Size::DEFAULT);
-        match LocalCommand::start(line, size) {
-            Ok(local) => {
-                drop(register(
-                    &self.poll,
-                    local.fd(),
-                    Source::Pty,
-                    Interest::READABLE | Interest::WRITABLE,
-                ));
-                let bytes = self.app.release_terminal();
-                self.screen.extend_from_slice(&bytes);
-                self.local = Some(local);
-            },
-            Err(error) => self.app.handle(now, Event::LocalEnded(Err(error))),
-        }
-    }
-
-    /// In a batch a local command has dust's own input and output.
-    fn start_child(&mut self, now: Instant, line: &str) {
-        self.write_all(LAST_WORDS);
-        let shell = std::env::var("SHELL")
-            .ok()
-            .filter(|shell| !shell.is_empty());
-        let mut command = std::process::Command::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
-        command.arg("-c").arg(line);
-        if let Some(input) = self.input.as_ref().and_then(|input| input.try_clone().ok()) {
-            command.stdin(input);
-        }
-        match command.spawn() {
-            Ok(child) => {
-                self.local_child = true;
-                self.workers.run(move || worker::wait_child(child));
-            },
-            Err(error) => {
-                let error = Error::failed(format!("cannot run the system shell: {error}"));
-                self.app.handle(now, Event::LocalEnded(Err(error)));
-            },
-        }
-    }
-
-    /// Moves bytes between the terminal and the local command that has it.
-    fn serve_local(&mut self, now: Instant) {
-        let Some(local) = &mut self.local else { return };
-        local.flush();
-        // Asked first: what it printed before its end is there to be read then.
-        let ended = local.ended();
-        let mut buffer = vec![0; PTY_READ];
-        let mut drained = false;
-        while self.screen.len() < BACKLOG_MAX {
-            match local.read(&mut buffer) {
-                Some(0) => {
-                    drained = true;
-                    break;
-                },
-                Some(count) => {
-                    self.screen
-                        .extend_from_slice(buffer.get(..count).unwrap_or_default());
-                },
-                None => {
-                    // Its side of the pty is closed; SIGCHLD tells the rest.
-                    drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
-                    drained = true;
-                    break;
-                },
-            }
-        }
-        // The shell may end before what it started: its own end counts.
-        let Some(code) = ended.filter(|_| drained) else {
-            return;
-        };
-        drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
-        let unread = local.unread();
-        self.local = None;
-        self.app.regain_terminal();
-        self.app.handle(now, Event::LocalEnded(Ok(code)));
-        self.resize(now);
-        if !unread.is_empty() {
-            self.app.handle(now, Event::Input(&unread));
+    fn show(&mut self, bytes: Vec<u8>) {
+        if let Some(front) = &mut self.front {
+            front.show(bytes, clock::now());
         }
     }
 
@@ -536,13 +504,12 @@ impl Loop {
     fn write_all(&mut self, limit: Duration) {
         let until = clock::now() + limit;
         loop {
-            let done = if self.terminal.is_some() {
-                if let Some(terminal) = &self.terminal
-                    && write_some(terminal.output(), &mut self.screen).is_err()
-                {
-                    self.screen.clear();
+            let done = if self.front.is_some() {
+                self.flush();
+                match &self.front {
+                    Some(Front::Served(clients)) => clients.is_flushed(),
+                    front => front.as_ref().is_none_or(Front::takes_a_frame),
                 }
-                self.screen.is_empty()
             } else {
                 let out = self.out.write(self.app.out());
                 let err = self.err.write(self.app.err());
@@ -569,9 +536,12 @@ impl Loop {
     }
 
     fn end(&mut self, code: u8) -> io::Result<u8> {
-        if self.terminal.is_some() {
+        if self.front.is_some() {
             let bytes = self.app.release_terminal();
-            self.screen.extend_from_slice(&bytes);
+            self.show(bytes);
+            if let Some(Front::Served(clients)) = &mut self.front {
+                clients.end(code, clock::now());
+            }
             self.write_all(Duration::from_secs(1));
         } else if code != 141 {
             self.write_all(LAST_WORDS);
@@ -580,20 +550,9 @@ impl Loop {
             echo.set(true);
         }
         self.links.close_all();
+        if let Some(Front::Served(clients)) = self.front.take() {
+            clients.leave_open();
+        }
         Ok(code)
     }
-}
-
-/// Writes what a non-blocking file takes now.
-fn write_some(mut file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    use std::io::Write as _;
-    while !bytes.is_empty() {
-        match file.write(bytes) {
-            Ok(count) => drop(bytes.drain(..count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

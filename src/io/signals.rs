@@ -1,6 +1,6 @@
 //! Signals, as bytes in a pipe that the loop reads.
 
-use nix::libc::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+use nix::libc::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 
@@ -17,6 +17,8 @@ pub enum Signal {
     Child,
     /// dust was stopped, and goes on.
     Continue,
+    /// dust is to stop (SIGTSTP).
+    Stop,
 }
 
 const ALL: [(i32, Signal); 6] = [
@@ -38,8 +40,17 @@ impl Signals {
     /// Catches the signals from now on. SIGPIPE stays ignored, as Rust has it: a broken pipe is an
     /// error where it is written to.
     pub fn catch() -> io::Result<Self> {
+        Self::of(ALL.into_iter())
+    }
+
+    /// The same, and stopping is up to the caller.
+    pub fn catch_with_stop() -> io::Result<Self> {
+        Self::of(ALL.into_iter().chain([(SIGTSTP, Signal::Stop)]))
+    }
+
+    fn of(all: impl Iterator<Item = (i32, Signal)>) -> io::Result<Self> {
         let mut pipes = Vec::new();
-        for (number, signal) in ALL {
+        for (number, signal) in all {
             let (read, write) = UnixStream::pair()?;
             read.set_nonblocking(true)?;
             signal_hook::low_level::pipe::register(number, write)?;

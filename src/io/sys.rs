@@ -50,6 +50,13 @@ pub fn set_nonblocking(fd: RawFd) {
     }
 }
 
+/// True if the fd is open.
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: only its flags are asked for; a bad fd is an error.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(fd, FcntlArg::F_GETFD).is_ok()
+}
+
 /// Closes a file that nothing else owns.
 pub fn close(fd: RawFd) {
     // SAFETY: the caller gives up its ownership of this fd.

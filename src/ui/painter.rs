@@ -11,6 +11,14 @@ use std::sync::Arc;
 use super::frame::{Frame, PromptView, Row};
 use crate::model::Size;
 
+/// Undoes what a program may have left behind, without moving the cursor of one that left nothing:
+/// the primary screen, no mouse or focus reports, cursor keys and keypad as usual, wrapping, the
+/// whole screen scrolls, ASCII, the cursor seen and of its usual shape, no colours, kitty's and
+/// xterm's keyboard modes off (xterm's control sequences; kitty's keyboard protocol).
+pub const RESET: &[u8] = b"\x1b7\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
+    \x1b[?2004l\x1b[?1l\x1b>\x1b[?7h\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[?25h\x1b[0 q\x1b[<u\
+    \x1b[>4;0m\x1b[m";
+
 /// Where the prompt is on the terminal.
 #[derive(Debug, Default)]
 pub struct Painter {
@@ -123,6 +131,22 @@ impl Painter {
         out.extend_from_slice(b"\x1b[H\x1b[J");
         out.extend(self.show(view));
         out
+    }
+
+    /// The whole prompt as it is shown, for another terminal: its cursor must be at the start of a row
+    /// with nothing after it.
+    pub fn again(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(shown) = &self.shown {
+            full(shown, &mut out);
+        }
+        out
+    }
+
+    /// Takes the prompt off one of several terminals: the others still show it.
+    pub fn away(&self) -> Vec<u8> {
+        let shown = self.shown.as_ref();
+        shown.map_or_else(Vec::new, |shown| erase(shown, shown.columns))
     }
 
     /// Forgets what is on the terminal: it is another one, or was reset. The cursor is at the start

@@ -120,6 +120,21 @@ impl Env {
         pty
     }
 
+    /// The folder of the sessions' sockets.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.dir.path().join("run/dust")
+    }
+
+    /// The processes that serve sessions of this world.
+    pub(crate) fn servers(&self) -> Vec<i32> {
+        let owner = self.dir.path().display().to_string();
+        let serves = |pid: &i32| {
+            fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.split(|byte| *byte == 0).nth(1) == Some(b"__server"))
+        };
+        proc::owned(&owner).into_iter().filter(serves).collect()
+    }
+
     /// Any program, in this world.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let at = |part: &str| self.dir.path().join(part);

@@ -75,7 +75,7 @@ impl Pty {
             master: File::from(pair.master),
             slave: pair.slave,
             before,
-            parser: Parser::new(terminal.rows, terminal.cols, SCROLLBACK),
+            parser: Parser::new(terminal.rows.max(1), terminal.cols.max(1), SCROLLBACK),
             raw: Vec::new(),
         }
     }
@@ -117,6 +117,20 @@ impl Pty {
         self.wait_for("the line is taken", |screen| {
             typed(screen).as_deref() != Some(text.trim_end())
         });
+    }
+
+    /// The same where something runs: the line is dust's own all the same.
+    #[track_caller]
+    pub(crate) fn command_while_busy(&mut self, text: &str) {
+        self.wait_prompt_busy();
+        self.send(text);
+        self.wait_typed(text);
+        self.send("\r");
+    }
+
+    /// All that was painted, as text.
+    pub(crate) fn raw_text(&self) -> String {
+        self.since(0)
     }
 
     /// Pastes, as a terminal with bracketed paste does.
@@ -295,6 +309,18 @@ impl Pty {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
+    }
+
+    /// Closes the terminal, as its window would be closed; the program's exit status.
+    #[track_caller]
+    pub(crate) fn hang_up(mut self) -> i32 {
+        self.master = File::open("/dev/null").unwrap();
+        self.wait_exit()
+    }
+
+    /// The process group that the terminal's keys go to.
+    pub(crate) fn foreground(&self) -> i32 {
+        nix::unistd::tcgetpgrp(&self.slave).unwrap().as_raw()
     }
 
     /// Waits for the program's end; its exit status, a signal as 128 + its number.

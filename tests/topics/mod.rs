@@ -18,6 +18,7 @@ mod oneshot;
 mod prompt;
 mod rawshells;
 mod real_users;
+mod server;
 mod shells;
 mod stdin;
 mod targets_cli;

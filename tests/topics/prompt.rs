@@ -158,7 +158,12 @@ fn history_keeps_the_line_that_was_begun() {
 #[test]
 fn history_is_shared_between_prompts() {
     let env = Env::new();
-    let (mut one, mut two) = (prompt(&env), prompt(&env));
+    let session = |name: &str| {
+        let mut pty = env.terminal(&["-s", name]);
+        pty.wait_prompt();
+        pty
+    };
+    let (mut one, mut two) = (session("one"), session("two"));
     one.command("!echo from one");
     one.wait_row("from one");
     one.wait_prompt();

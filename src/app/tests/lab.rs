@@ -145,6 +145,7 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         term: "dumb".to_owned(),
         connections_max: 1000,
         ec2: true,
+        session: true,
     };
     change(&mut setup);
     setup
@@ -264,7 +265,7 @@ impl Lab {
             addresses: BTreeMap::new(),
             screen: vt100::Parser::new(24, 80, 1000),
         };
-        lab.app.start(lab.now, Some(Path::new(file)));
+        lab.app.start(lab.now, Some(Path::new(file))).unwrap();
         if lab.app.is_batch() && !lab.app.setup.person && !piped {
             // Standard input is /dev/null.
             lab.app.handle(lab.now, Event::InputEnd);

@@ -170,7 +170,18 @@ fn options_stand_before_the_line() {
             yes: true,
             json: true,
             verbose: 2,
-            settings
+            settings,
+            beginning: vec![
+                "yes",
+                "json",
+                "verbose",
+                "timeout",
+                "command-timeout",
+                "fanout",
+                "fold",
+                "color"
+            ],
+            ..Options::default()
         }
     );
 
@@ -244,6 +255,26 @@ fn what_is_no_run() {
     ] {
         assert_eq!(parsed(words), Invocation::Help, "{words}");
     }
+    for (words, sub, name, json) in [
+        ("attach", Sub::Attach, None, false),
+        ("attach lab", Sub::Attach, Some("lab"), false),
+        ("-s lab attach", Sub::Attach, Some("lab"), false),
+        ("ls", Sub::Ls, None, false),
+        ("ls --json", Sub::Ls, None, true),
+        ("--json ls", Sub::Ls, None, true),
+        (
+            "detach lab/worker0",
+            Sub::Detach,
+            Some("lab/worker0"),
+            false,
+        ),
+        ("kill lab", Sub::Kill, Some("lab"), false),
+    ] {
+        let wanted = Invocation::Session(sub, name.map(str::to_owned), json);
+        assert_eq!(parsed(words), wanted, "{words}");
+    }
+    assert_eq!(parsed("__server lab"), Invocation::Server("lab".to_owned()));
+    assert_eq!(parsed("__complete session"), Invocation::CompleteSession);
     for words in ["-V", "--version", "-vV"] {
         assert_eq!(parsed(words), Invocation::Version, "{words}");
     }
@@ -308,12 +339,21 @@ fn errors_name_what_was_meant() {
             "'strat w*'",
             "no command `strat` (did you mean start? !strat runs it in the system shell)",
         ),
-        (
-            "ls -l",
-            "no command `ls` (dust help lists the commands; !ls runs it in the system shell)",
-        ),
+        ("ls -l", "ls does not take this (usage: dust ls)"),
         ("dmeo 3", "no command `dmeo` (did you mean dust demo?)"),
         ("dmeo", "no command `dmeo` (did you mean dust demo?)"),
+        (
+            "-s a/b",
+            "`a/b` is no name for a session (letters, digits, `.`, `_` and `-`, at most 64)",
+        ),
+        (
+            "kill ''",
+            "`` is no name for a session (letters, digits, `.`, `_` and `-`, at most 64)",
+        ),
+        (
+            "attach a b",
+            "attach does not take this (usage: dust attach [NAME])",
+        ),
         ("''", "the line is empty (dust -h explains)"),
         ("'# x'", "the line is empty (dust -h explains)"),
         (
@@ -357,7 +397,7 @@ fn errors_name_what_was_meant() {
         ),
         (
             "__complete node x",
-            "__complete does not take this (usage: dust __complete target [PREFIX])",
+            "__complete does not take this (usage: dust __complete target|session [PREFIX])",
         ),
     ] {
         let error = parse(super::super::words::split(words).unwrap()).unwrap_err();
@@ -374,6 +414,7 @@ fn every_option_works() {
             let value = match program.id {
                 Opt::File | Opt::Line => Some("show"),
                 Opt::Color => Some("always"),
+                Opt::Session => Some("lab"),
                 _ => program.flag.value.map(|_| "7"),
             };
             let words = std::iter::once(spelling.as_str()).chain(value);

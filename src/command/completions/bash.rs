@@ -1,6 +1,5 @@
 //! The script for bash.
 
-use super::super::COMMANDS;
 use super::super::options::{self, FLAGS};
 use super::super::settings::{self, SETTINGS};
 use super::super::table::{Flag, Kind, Need, Spec};
@@ -12,7 +11,7 @@ pub(super) fn script() -> String {
         .iter()
         .filter_map(|program| program.flag.value.map(|v| (&program.flag, v.1)));
     let values: String = values.map(|(flag, kind)| option_case(flag, kind)).collect();
-    let commands: String = COMMANDS.iter().map(command_case).collect();
+    let commands: String = super::own_words().map(command_case).collect();
     let subs: String = options::visible_subs()
         .filter(|sub| sub.id != options::Sub::Demo)
         .map(|sub| {
@@ -37,7 +36,7 @@ pub(super) fn script() -> String {
             )
         })
         .collect();
-    let first = COMMANDS.iter().map(|spec| spec.name);
+    let first = super::own_words().map(|spec| spec.name);
     let first: Vec<_> = first
         .chain(options::visible_subs().map(|sub| sub.name))
         .collect();
@@ -103,6 +102,7 @@ fn kind_word(kind: Kind) -> String {
         Kind::Setting => "setting".to_owned(),
         Kind::Value => "value".to_owned(),
         Kind::Topic => "topic".to_owned(),
+        Kind::Session => "session".to_owned(),
         Kind::Number | Kind::Line | Kind::Free => "none".to_owned(),
         Kind::OneOf(words) => words.join(" "),
     }
@@ -140,6 +140,7 @@ _dust_words() {
 _dust_kind() {
     case $1 in
         target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
+        session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words @SETTINGS@ ;;

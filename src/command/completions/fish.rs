@@ -1,6 +1,5 @@
 //! The script for fish.
 
-use super::super::COMMANDS;
 use super::super::options::{self, FLAGS, Sub};
 use super::super::settings::SETTINGS;
 use super::super::table::{Arg, Flag, Kind, Need, Spec};
@@ -16,7 +15,7 @@ pub(super) fn script() -> String {
     for program in FLAGS {
         out += &flag("__dust_first", &program.flag);
     }
-    for spec in COMMANDS {
+    for spec in super::own_words() {
         out += &word("__dust_first", spec.name, spec.summary);
     }
     for sub in options::visible_subs() {
@@ -30,7 +29,7 @@ pub(super) fn script() -> String {
         }
     }
     out += "complete -c dust -n __dust_first -a '(__dust_at)'\n";
-    for spec in COMMANDS {
+    for spec in super::own_words() {
         out += &command(spec);
     }
     out
@@ -87,6 +86,7 @@ fn args(names: &[&str], args: &[Arg]) -> String {
                 ),
             ),
             Kind::OneOf(words) => line(&condition, &format!("-a {}", quoted(&words.join(" ")))),
+            Kind::Session => line(&condition, "-a '(__dust_sessions)'"),
             Kind::Number | Kind::Line | Kind::Free => String::new(),
         };
     }
@@ -110,6 +110,7 @@ fn flag(condition: &str, flag: &Flag) -> String {
     let value = match flag.value.map(|(_, kind)| kind) {
         None => String::new(),
         Some(Kind::File) => " -r -F".to_owned(),
+        Some(Kind::Session) => " -x -a '(__dust_sessions)'".to_owned(),
         Some(Kind::OneOf(words)) => format!(" -x -a {}", quoted(&words.join(" "))),
         Some(_) => " -x".to_owned(),
     };
@@ -214,6 +215,12 @@ end
 function __dust_at
     string match -qr '^["\']?@' -- (commandline -ct)
     and __dust_targets
+end
+
+# The sessions that run.
+function __dust_sessions
+    set -l words (commandline -opc)
+    command $words[1] __complete session 2>/dev/null
 end
 
 complete -c dust -f

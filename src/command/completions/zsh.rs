@@ -1,6 +1,5 @@
 //! The script for zsh.
 
-use super::super::COMMANDS;
 use super::super::options::{self, FLAGS, Sub, Subcommand};
 use super::super::settings::SETTINGS;
 use super::super::table::{Arg, Flag, Kind, Need, Spec};
@@ -12,8 +11,7 @@ pub(super) fn script() -> String {
         .iter()
         .map(|p| format!("        {} \\\n", flag(&p.flag)))
         .collect();
-    let commands: String = COMMANDS
-        .iter()
+    let commands: String = super::own_words()
         .map(|spec| described(spec.name, spec.summary))
         .collect();
     let subs: String = options::visible_subs()
@@ -23,7 +21,7 @@ pub(super) fn script() -> String {
         .iter()
         .map(|setting| described(setting.name, label(setting.doc)))
         .collect();
-    let cases: String = COMMANDS.iter().map(command_case).collect();
+    let cases: String = super::own_words().map(command_case).collect();
     let own: String = options::visible_subs()
         .filter(|sub| sub.id != Sub::Demo)
         .map(sub_case)
@@ -121,6 +119,7 @@ fn action(kind: Kind) -> String {
         Kind::Value => "_dust_values".to_owned(),
         Kind::Topic => "_dust_topics".to_owned(),
         Kind::OneOf(words) => format!("({})", words.join(" ")),
+        Kind::Session => "_dust_sessions".to_owned(),
         Kind::Number | Kind::Line | Kind::Free => " ".to_owned(),
     }
 }
@@ -135,6 +134,13 @@ _dust_targets() {
     (( $#all )) || return 1
     compadd -S '' -- ${(M)all:#*[=:]}
     compadd -- ${all:#*[=:]}
+}
+
+_dust_sessions() {
+    local -a all
+    all=("${(@f)$(command $_dust_program __complete session 2>/dev/null)}")
+    all=(${all:#})
+    (( $#all )) && compadd -- $all
 }
 
 _dust_settings() {

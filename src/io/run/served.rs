@@ -1,0 +1,305 @@
+//! The clients of a session, in the loop.
+
+use super::Loop;
+use crate::app::Event;
+use crate::error::Error;
+use crate::io::clock;
+use crate::io::front::Front;
+use crate::io::server::{ClientId, Clients, News};
+use crate::wire::{Attach, ToClient};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The signal that ends a session in an orderly way (SIGTERM).
+const TERMINATE: u8 = 15;
+
+impl Loop {
+    fn clients(&mut self) -> Option<&mut Clients> {
+        match &mut self.front {
+            Some(Front::Served(clients)) => Some(clients),
+            _ => None,
+        }
+    }
+
+    pub(super) fn clients_deadline(&self) -> Option<Instant> {
+        match &self.front {
+            Some(Front::Served(clients)) => clients.next_deadline(),
+            _ => None,
+        }
+    }
+
+    /// True if some have sent more than was read.
+    pub(super) fn clients_wait(&self) -> bool {
+        matches!(&self.front, Some(Front::Served(clients)) if clients.has_ready())
+    }
+
+    pub(super) fn let_clients_in(&mut self, now: Instant) {
+        if let Some(Front::Served(clients)) = &mut self.front {
+            clients.accept(&self.poll, now);
+        }
+    }
+
+    pub(super) fn client_ready(&mut self, id: ClientId) {
+        if let Some(clients) = self.clients() {
+            clients.mark_ready(id);
+        }
+    }
+
+    /// Tells the client that started this server that it listens.
+    pub(super) fn tell_begun(&mut self) {
+        let name = self.session_name();
+        self.answer(clock::now(), 0, &ToClient::Done(name));
+    }
+
+    /// Does what clients want.
+    pub(super) fn serve_clients(&mut self, now: Instant) {
+        let unix_time = clock::unix_time();
+        let Some(clients) = self.clients() else {
+            return;
+        };
+        if clients.next_deadline().is_some_and(|at| at <= now) {
+            clients.tick(now, unix_time);
+        }
+        let news = clients.read(now, unix_time);
+        self.follow(now, news);
+        self.know_client(now);
+    }
+
+    fn follow(&mut self, now: Instant, news: Vec<News>) {
+        for one in news {
+            // What was typed before may have to be done first.
+            self.perform();
+            self.hear(now, one);
+        }
+    }
+
+    fn hear(&mut self, now: Instant, news: News) {
+        match news {
+            News::Attach(id, attach) => self.attach(now, id, &attach),
+            News::Returned(id, missed) => self.show_again(now, id, missed),
+            News::Input(_, bytes) => {
+                self.know_client(now);
+                match &mut self.local {
+                    Some(local) => local.send(&bytes),
+                    None => self.app.handle(now, Event::Input(&bytes)),
+                }
+            },
+            News::Detach(id) => self.detach(now, id),
+            News::DetachAll(asks) => {
+                let attached = self.clients().map(|clients| clients.attached());
+                let attached = attached.unwrap_or_default();
+                let name = self.session_name();
+                for id in &attached {
+                    self.detach(now, *id);
+                }
+                let text = match attached.len() {
+                    0 => format!("session {name} was not attached"),
+                    1 => format!("session {name}: one terminal detached"),
+                    count => format!("session {name}: {count} terminals detached"),
+                };
+                self.answer(now, asks, &ToClient::Done(text));
+            },
+            News::DetachNode(asks, node) => {
+                let answer = match self.app.detach_node(&node) {
+                    Ok(()) => ToClient::Done(format!("[{node}] detached")),
+                    Err(error) => ToClient::Refused(error.kind().exit_code(), error.to_string()),
+                };
+                self.answer(now, asks, &answer);
+            },
+            News::Info(asks) => {
+                let (names, files, nodes) = self.app.summary();
+                let Some(clients) = self.clients() else {
+                    return;
+                };
+                let mut info = clients.info(now);
+                info.clusters = names;
+                let bytes = |path: PathBuf| path.into_os_string().into_vec();
+                info.files = files.into_iter().map(bytes).collect();
+                info.nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+                self.answer(now, asks, &ToClient::Info(info));
+            },
+            News::Kill => self.app.handle(now, Event::Terminate(TERMINATE)),
+        }
+    }
+
+    fn answer(&mut self, now: Instant, id: ClientId, message: &ToClient<'_>) {
+        if let Some(clients) = self.clients() {
+            clients.answer(id, message, now);
+        }
+    }
+
+    fn session_name(&self) -> String {
+        match &self.front {
+            Some(Front::Served(clients)) => clients.name().to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// A client wants to be shown the session.
+    fn attach(&mut self, now: Instant, id: ClientId, attach: &Attach) {
+        if let Err(error) = self.fits(attach) {
+            let status = error.kind().exit_code();
+            if let Some(clients) = self.clients() {
+                clients.refuse(id, status, error.to_string(), now);
+            }
+            return;
+        }
+        let unix_time = clock::unix_time();
+        let Some(clients) = self.clients() else {
+            return;
+        };
+        let alone = clients.admit(id, now, unix_time);
+        let fresh = clients.take_fresh();
+        self.know_client(now);
+        if !alone {
+            let bytes = self.app.redraw("");
+            self.show_one(now, id, bytes);
+        } else if !fresh {
+            self.show_anew();
+        }
+        self.nudge_local();
+    }
+
+    /// The session must have the file that the client's person named.
+    fn fits(&self, attach: &Attach) -> Result<(), Error> {
+        let Some(file) = &attach.file else {
+            return Ok(());
+        };
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let wanted = real(Path::new(OsStr::from_bytes(file)));
+        let (_, files, _) = self.app.summary();
+        if files.iter().any(|file| real(file) == wanted) {
+            return Ok(());
+        }
+        let name = self.session_name();
+        let has = match files.as_slice() {
+            [] => "no cluster file".to_owned(),
+            files => {
+                let shown = files.iter().map(|file| file.display().to_string());
+                shown.collect::<Vec<_>>().join(" and ")
+            },
+        };
+        let text = format!(
+            "session {name} runs already, with {has}, not {}",
+            wanted.display()
+        );
+        Err(Error::usage(text).hint("-s NAME opens another session; dust attach joins this one"))
+    }
+
+    /// A client takes output again.
+    fn show_again(&mut self, now: Instant, id: ClientId, missed: bool) {
+        let others = match &self.front {
+            Some(Front::Served(clients)) => clients.others_than(id),
+            _ => return,
+        };
+        if others {
+            let note = "[this terminal was behind: some output is left out here]\r\n";
+            let bytes = self.app.redraw(if missed { note } else { "" });
+            self.show_one(now, id, bytes);
+        } else {
+            self.show_anew();
+        }
+        self.nudge_local();
+    }
+
+    /// The one who looks now was not there before: first comes what was printed meanwhile.
+    fn show_anew(&mut self) {
+        self.app.regain_terminal();
+        let Some(Front::Served(clients)) = &mut self.front else {
+            return;
+        };
+        let mut all = clients.take_kept();
+        all.append(self.app.out());
+        *self.app.out() = all;
+    }
+
+    fn show_one(&mut self, now: Instant, id: ClientId, bytes: Vec<u8>) {
+        if let Some(clients) = self.clients() {
+            clients.show_one(id, bytes, now);
+        }
+    }
+
+    /// A local command that fills the screen paints it again for a terminal that it has not seen.
+    fn nudge_local(&mut self) {
+        let size = self.front.as_ref().and_then(Front::size);
+        if let (Some(local), Some(size)) = (&self.local, size) {
+            local.nudge(size);
+        }
+    }
+
+    /// The one who typed last says how large the terminal is, and what local commands know.
+    fn know_client(&mut self, now: Instant) {
+        let Some(Front::Served(clients)) = &self.front else {
+            return;
+        };
+        let active = clients.active();
+        if active.is_some() && active != self.known_client {
+            if let Some((term, variables)) = clients.world() {
+                self.environment.set(variables);
+                self.app.set_term(term);
+            }
+            self.known_client = active;
+        }
+        if let Some(size) = clients.size()
+            && size != self.app.size()
+        {
+            self.resize(now);
+        }
+    }
+
+    /// The environment of a local command; `None`: this process's own.
+    pub(super) fn local_world(&self) -> Option<Vec<(OsString, OsString)>> {
+        let Some(Front::Served(clients)) = &self.front else {
+            return None;
+        };
+        let mut variables = self.environment.all()?;
+        let own = ["DUST_SOCKET", "DUST_SESSION_PID"];
+        variables.retain(|(name, _)| !own.iter().any(|own| name == own));
+        variables.push(("DUST_SOCKET".into(), clients.socket().into()));
+        let pid = std::process::id().to_string();
+        variables.push(("DUST_SESSION_PID".into(), pid.into()));
+        Some(variables)
+    }
+
+    pub(super) fn flush_clients(&mut self) {
+        let (now, unix_time) = (clock::now(), clock::unix_time());
+        let Some(clients) = self.clients() else {
+            return;
+        };
+        let news = clients.flush(now, unix_time);
+        for one in news {
+            self.hear(now, one);
+        }
+    }
+
+    /// Takes a terminal off the session.
+    fn detach(&mut self, now: Instant, id: ClientId) {
+        self.paint();
+        let bytes = self.app.farewell();
+        let unix_time = clock::unix_time();
+        if let Some(clients) = self.clients() {
+            clients.detach(id, bytes, now, unix_time);
+        }
+    }
+
+    /// `detach`, typed at the prompt.
+    pub(super) fn detach_active(&mut self, now: Instant) {
+        let active = self.clients().and_then(|clients| clients.active());
+        if let Some(id) = active {
+            self.detach(now, id);
+        }
+    }
+
+    /// Ctrl-Z: only the one who typed it stops.
+    pub(super) fn suspend_active(&mut self, now: Instant) {
+        self.paint();
+        let bytes = self.app.farewell();
+        if let Some(clients) = self.clients()
+            && let Some(id) = clients.active()
+        {
+            clients.suspend(id, bytes, now);
+        }
+    }
+}

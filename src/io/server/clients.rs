@@ -1,0 +1,595 @@
+//! All clients of a session: who is shown it, who is behind, who asks.
+
+use super::client::{Client, QUEUE_MAX, Reading, State};
+use super::kept::Kept;
+use crate::io::reactor::Source;
+use crate::io::runtime_dir::{self, Listener};
+use crate::model::Size;
+use crate::wire::{Attach, Frames, Hello, Info, ToClient, ToServer};
+use mio::unix::SourceFd;
+use mio::{Interest, Poll};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// More clients than this are turned away.
+const CLIENTS_MAX: usize = 64;
+/// More of a client's environment than this is not kept, in bytes.
+const ENVIRONMENT_MAX: usize = 1 << 20;
+/// What fails after this is no fault of the client: dust's status for it.
+const FAILED: u8 = 1;
+
+/// The number of a client; none is used again.
+pub(in crate::io) type ClientId = u32;
+
+/// What clients want that is not between them and this module.
+#[derive(Debug)]
+pub(in crate::io) enum News {
+    /// To be shown the session: [`Clients::admit`] or [`Clients::refuse`] answers.
+    Attach(ClientId, Attach),
+    /// It takes output again, after it was behind or stopped; true if it missed some.
+    Returned(ClientId, bool),
+    /// Keys.
+    Input(ClientId, Vec<u8>),
+    /// To be detached.
+    Detach(ClientId),
+    /// All to be detached, says one that asks.
+    DetachAll(ClientId),
+    /// To have a node's raw shell detached.
+    DetachNode(ClientId, String),
+    /// To know what session this is.
+    Info(ClientId),
+    /// The end of the session.
+    Kill,
+}
+
+/// The clients of a session.
+#[derive(Debug)]
+pub(in crate::io) struct Clients {
+    name: String,
+    hello: Hello,
+    listener: Listener,
+    all: BTreeMap<ClientId, Client>,
+    next: ClientId,
+    /// Who typed last, or attached after that.
+    active: Option<ClientId>,
+    kept: Kept,
+    /// Nobody was attached ever.
+    fresh: bool,
+    began: i64,
+    used: i64,
+    typed: Instant,
+}
+
+impl Clients {
+    /// Nobody yet.
+    pub(in crate::io) fn new(
+        name: &str,
+        hello: Hello,
+        listener: Listener,
+        now: Instant,
+        unix_time: i64,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            hello,
+            listener,
+            all: BTreeMap::new(),
+            next: 0,
+            active: None,
+            kept: Kept::default(),
+            fresh: true,
+            began: unix_time,
+            used: unix_time,
+            typed: now,
+        }
+    }
+
+    /// The name of the session.
+    pub(in crate::io) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The path of its socket.
+    pub(in crate::io) fn socket(&self) -> &Path {
+        self.listener.path()
+    }
+
+    /// Has the event loop watch the listening socket.
+    pub(in crate::io) fn register(&self, poll: &Poll) -> io::Result<()> {
+        let fd = self.listener.fd();
+        poll.registry().register(
+            &mut SourceFd(&fd),
+            Source::Listener.into(),
+            Interest::READABLE,
+        )
+    }
+
+    /// Takes in the client that started this server: it has been greeted, and what it said after
+    /// that is in `frames`.
+    pub(in crate::io) fn adopt(
+        &mut self,
+        poll: &Poll,
+        now: Instant,
+        stream: UnixStream,
+        frames: Frames,
+    ) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        stream.set_read_timeout(None)?;
+        let mut client = Client::new(stream, &self.hello, now);
+        client.queue = super::queue::Queue::default();
+        client.greeted = true;
+        client.frames = frames;
+        self.insert(poll, client)
+    }
+
+    fn insert(&mut self, poll: &Poll, client: Client) -> io::Result<()> {
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        let fd = client.stream.as_raw_fd();
+        poll.registry().register(
+            &mut SourceFd(&fd),
+            Source::Client(id).into(),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        self.all.insert(id, client);
+        Ok(())
+    }
+
+    /// Lets in who waits at the door.
+    pub(in crate::io) fn accept(&mut self, poll: &Poll, now: Instant) {
+        loop {
+            let stream = match self.listener.accept() {
+                Ok(stream) => stream,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Nobody waits; or there are no more files, and whoever waits goes on waiting.
+                Err(_) => return,
+            };
+            let mut client = Client::new(stream, &self.hello, now);
+            let own = nix::unistd::getuid().as_raw();
+            let stranger = runtime_dir::peer_uid(&client.stream).map_or(true, |uid| uid != own);
+            let why = if stranger {
+                Some(format!(
+                    "session {} is another user's (uid {own})",
+                    self.name
+                ))
+            } else if self.all.len() >= CLIENTS_MAX {
+                Some(format!("session {} has too many clients", self.name))
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                client.send(&ToClient::Refused(FAILED, why), now);
+                client.state = State::Leaving;
+                if stranger || self.all.len() >= 2 * CLIENTS_MAX {
+                    // What fits into the socket is all that they are told.
+                    drop(client.queue.flush(&client.stream));
+                    continue;
+                }
+            }
+            drop(self.insert(poll, client));
+        }
+    }
+
+    /// A client's socket has something to say, or takes more.
+    pub(in crate::io) fn mark_ready(&mut self, id: ClientId) {
+        if let Some(client) = self.all.get_mut(&id) {
+            client.ready = true;
+        }
+    }
+
+    /// There is something to read without waiting.
+    pub(in crate::io) fn has_ready(&self) -> bool {
+        self.all.values().any(|client| client.ready)
+    }
+
+    /// Reads what clients sent.
+    pub(in crate::io) fn read(&mut self, now: Instant, unix_time: i64) -> Vec<News> {
+        let ready: Vec<ClientId> = self
+            .all
+            .iter()
+            .filter(|(_, client)| client.ready)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut news = Vec::new();
+        for id in ready {
+            let Some(client) = self.all.get_mut(&id) else {
+                continue;
+            };
+            let reading = client.read();
+            client.ready = reading == Reading::More;
+            let understood = Self::understand(id, client, now, &mut news);
+            if let Err(why) = understood {
+                client.send(&ToClient::Refused(FAILED, why), now);
+                client.state = State::Leaving;
+                client.ready = false;
+            }
+            if reading == Reading::Gone {
+                self.remove(id, unix_time);
+            }
+        }
+        for one in &news {
+            if let News::Input(id, _) = one {
+                self.active = Some(*id);
+                self.typed = now;
+                self.used = unix_time;
+            }
+        }
+        self.settle_active();
+        news
+    }
+
+    fn understand(
+        id: ClientId,
+        client: &mut Client,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) -> Result<(), String> {
+        if !client.greet()? {
+            return Ok(());
+        }
+        if client.state == State::Leaving {
+            return Ok(());
+        }
+        let mut frames = std::mem::take(&mut client.frames);
+        let mut result = Ok(());
+        loop {
+            let message = match frames.next_frame() {
+                Ok(Some((kind, body))) => ToServer::decode(kind, body),
+                Ok(None) => break,
+                Err(fault) => Err(fault),
+            };
+            result = match message {
+                Ok(message) => Self::message(id, client, now, message, news),
+                Err(fault) => Err(fault.to_string()),
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        client.frames = frames;
+        result
+    }
+
+    fn message(
+        id: ClientId,
+        client: &mut Client,
+        now: Instant,
+        message: ToServer<'_>,
+        news: &mut Vec<News>,
+    ) -> Result<(), String> {
+        let attached = client.state.is_attached();
+        match message {
+            ToServer::Environment(pairs) if client.state == State::New => {
+                let size = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize {
+                    pairs
+                        .iter()
+                        .map(|(name, value)| name.len() + value.len() + 64)
+                        .sum()
+                };
+                if size(&client.environment) + size(&pairs) <= ENVIRONMENT_MAX {
+                    client.environment.extend(pairs);
+                }
+            },
+            ToServer::Attach(attach) if client.state == State::New => {
+                client.size = attach.size.unwrap_or(Size::DEFAULT);
+                client.term.clone_from(&attach.term);
+                // It is one of those that count from here on, whatever is decided.
+                client.state = State::Asking;
+                news.push(News::Attach(id, attach));
+            },
+            ToServer::Input(bytes) if attached => news.push(News::Input(id, bytes.to_vec())),
+            ToServer::Resize(size) if attached => client.size = size.unwrap_or(Size::DEFAULT),
+            ToServer::Detach if attached => news.push(News::Detach(id)),
+            ToServer::Suspended if attached => client.state = State::Stopped(false),
+            ToServer::Continued(size) if attached => {
+                client.size = size.unwrap_or(Size::DEFAULT);
+                let missed = matches!(client.state, State::Stopped(true) | State::Behind(true));
+                client.state = State::Live;
+                client.progress = now;
+                news.push(News::Returned(id, missed));
+            },
+            ToServer::Info if !attached => {
+                client.state = State::Asking;
+                news.push(News::Info(id));
+            },
+            ToServer::DetachAll if !attached => {
+                client.state = State::Asking;
+                news.push(News::DetachAll(id));
+            },
+            ToServer::DetachNode(node) if !attached => {
+                client.state = State::Asking;
+                news.push(News::DetachNode(id, node));
+            },
+            ToServer::Kill if !attached => {
+                client.state = State::Asking;
+                news.push(News::Kill);
+            },
+            ToServer::OpenChannel(open) if client.state == State::New => {
+                client.state = State::Leaving;
+                let why = format!("this session lends no connections (to {})", open.node);
+                client.send(&ToClient::Failed(why), now);
+            },
+            _ => return Err("this message is out of place".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Shows a client the session from now on. True if nobody else is shown it.
+    pub(in crate::io) fn admit(&mut self, id: ClientId, now: Instant, unix_time: i64) -> bool {
+        let alone = !self.anybody();
+        if let Some(client) = self.all.get_mut(&id) {
+            client.send(&ToClient::Welcome(self.name.clone()), now);
+            client.state = State::Live;
+            self.active = Some(id);
+            self.typed = now;
+            self.used = unix_time;
+        }
+        alone
+    }
+
+    /// True until the first client is admitted: nothing was ever shown.
+    pub(in crate::io) fn take_fresh(&mut self) -> bool {
+        std::mem::replace(&mut self.fresh, false)
+    }
+
+    /// Does not show it to a client, and says why.
+    pub(in crate::io) fn refuse(&mut self, id: ClientId, status: u8, why: String, now: Instant) {
+        if let Some(client) = self.all.get_mut(&id) {
+            client.send(&ToClient::Refused(status, why), now);
+            client.state = State::Leaving;
+        }
+    }
+
+    /// Answers one that asked.
+    pub(in crate::io) fn answer(&mut self, id: ClientId, message: &ToClient<'_>, now: Instant) {
+        if let Some(client) = self.all.get_mut(&id) {
+            client.send(message, now);
+        }
+    }
+
+    /// Bytes for one terminal alone.
+    pub(in crate::io) fn show_one(&mut self, id: ClientId, bytes: Vec<u8>, now: Instant) {
+        if let Some(client) = self.all.get_mut(&id) {
+            client.show(&Rc::new(bytes), now);
+        }
+    }
+
+    /// Bytes for all terminals. One that has too much to take already gets no more of it.
+    pub(in crate::io) fn show(&mut self, bytes: Vec<u8>, now: Instant) {
+        if bytes.is_empty() {
+            return;
+        }
+        let bytes = Rc::new(bytes);
+        let several = self.live().count() > 1;
+        for client in self.all.values_mut() {
+            client.show(&bytes, now);
+            if several && client.state == State::Live && client.queue.len() > QUEUE_MAX {
+                client.queue.clear();
+                client.state = State::Behind(true);
+            }
+        }
+    }
+
+    /// Keeps what is printed until somebody looks; none is left in `out`.
+    pub(in crate::io) fn keep(&mut self, out: &mut Vec<u8>) {
+        if !out.is_empty() {
+            self.kept.take_in(out);
+        }
+    }
+
+    /// What was kept.
+    pub(in crate::io) fn take_kept(&mut self) -> Vec<u8> {
+        self.kept.take_out()
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Client> {
+        self.all
+            .values()
+            .filter(|client| client.state == State::Live)
+    }
+
+    /// True if somebody is shown the session, and takes it.
+    pub(in crate::io) fn anybody(&self) -> bool {
+        self.live().next().is_some()
+    }
+
+    /// True if somebody else than this client is shown it.
+    pub(in crate::io) fn others_than(&self, id: ClientId) -> bool {
+        let mut others = self.all.iter().filter(|(other, _)| **other != id);
+        others.any(|(_, client)| client.state == State::Live)
+    }
+
+    /// True if somebody has taken all that was shown: the next frame may come.
+    pub(in crate::io) fn takes_a_frame(&self) -> bool {
+        self.live().any(|client| client.queue.is_empty())
+    }
+
+    /// How much the fastest terminal has not taken, in bytes.
+    pub(in crate::io) fn backlog(&self) -> usize {
+        self.live()
+            .map(|client| client.queue.len())
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// True if nothing is left to be sent to anybody who takes it.
+    pub(in crate::io) fn is_flushed(&self) -> bool {
+        let mut waiting = self.all.values().filter(|client| !client.queue.is_empty());
+        waiting.all(|client| matches!(client.state, State::Behind(_) | State::Stopped(_)))
+    }
+
+    /// Sends what the sockets take. Who was behind and has taken all is shown the session again.
+    pub(in crate::io) fn flush(&mut self, now: Instant, unix_time: i64) -> Vec<News> {
+        let mut news = Vec::new();
+        let mut gone = Vec::new();
+        for (id, client) in &mut self.all {
+            match client.queue.flush(&client.stream) {
+                Ok(0) => {},
+                Ok(_) => client.progress = now,
+                Err(_) => {
+                    gone.push(*id);
+                    continue;
+                },
+            }
+            match client.state {
+                State::Behind(missed) if client.queue.is_empty() => {
+                    // An empty queue alone says nothing: the kernel's may be full.
+                    if super::super::sys::is_writable(client.stream.as_raw_fd()) {
+                        client.state = State::Live;
+                        news.push(News::Returned(*id, missed));
+                    }
+                },
+                State::Leaving if client.queue.is_empty() => gone.push(*id),
+                _ => {},
+            }
+        }
+        for id in gone {
+            self.remove(id, unix_time);
+        }
+        news
+    }
+
+    /// When [`Self::tick`] must be called at the latest.
+    pub(in crate::io) fn next_deadline(&self) -> Option<Instant> {
+        self.all.values().filter_map(Client::deadline).min()
+    }
+
+    /// Time has passed: nobody waits any longer for those who take nothing, or say nothing.
+    pub(in crate::io) fn tick(&mut self, now: Instant, unix_time: i64) {
+        let late: Vec<ClientId> = self
+            .all
+            .iter()
+            .filter(|(_, client)| client.deadline().is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            match self.all.get_mut(&id) {
+                Some(client) if client.state == State::Live => client.state = State::Behind(false),
+                _ => self.remove(id, unix_time),
+            }
+        }
+    }
+
+    /// Who typed last.
+    pub(in crate::io) fn active(&self) -> Option<ClientId> {
+        self.active
+    }
+
+    /// The size of the active client's terminal.
+    pub(in crate::io) fn size(&self) -> Option<Size> {
+        Some(self.all.get(&self.active?)?.size)
+    }
+
+    /// The type of the active client's terminal, and its environment.
+    pub(in crate::io) fn world(&self) -> Option<(&str, &[(Vec<u8>, Vec<u8>)])> {
+        let client = self.all.get(&self.active?)?;
+        Some((&client.term, &client.environment))
+    }
+
+    /// All who have a terminal.
+    pub(in crate::io) fn attached(&self) -> Vec<ClientId> {
+        let attached =
+            |(id, client): (&ClientId, &Client)| client.state.is_attached().then_some(*id);
+        self.all.iter().filter_map(attached).collect()
+    }
+
+    /// Takes a client's terminal off the session. `bytes` go to the terminal first.
+    pub(in crate::io) fn detach(
+        &mut self,
+        id: ClientId,
+        bytes: Vec<u8>,
+        now: Instant,
+        unix_time: i64,
+    ) {
+        let text = format!(
+            "[detached from session {0}; dust attach {0} returns]",
+            self.name
+        );
+        let Some(client) = self.all.get_mut(&id) else {
+            return;
+        };
+        if client.state == State::Live {
+            client.queue.output(&Rc::new(bytes));
+        } else {
+            client.queue.clear();
+        }
+        client.send(&ToClient::Detached(text), now);
+        client.state = State::Leaving;
+        self.used = unix_time;
+        self.settle_active();
+    }
+
+    /// Has a client stop, as Ctrl-Z does. `bytes` go to the terminal first.
+    pub(in crate::io) fn suspend(&mut self, id: ClientId, bytes: Vec<u8>, now: Instant) {
+        if let Some(client) = self.all.get_mut(&id)
+            && client.state.is_attached()
+        {
+            client.queue.output(&Rc::new(bytes));
+            client.send(&ToClient::Suspend, now);
+            client.state = State::Stopped(false);
+        }
+    }
+
+    /// The session is about to end: all are told, and nobody new comes in.
+    pub(in crate::io) fn end(&mut self, status: u8, now: Instant) {
+        self.listener.remove();
+        let text = format!("[session {} ended]", self.name);
+        for client in self.all.values_mut() {
+            if client.state != State::Leaving {
+                if client.state != State::Live {
+                    client.queue.clear();
+                }
+                client.send(&ToClient::Ended(status, text.clone()), now);
+                client.state = State::Leaving;
+            }
+        }
+    }
+
+    /// Leaves the sockets to be closed by the end of this process: clients wait for that.
+    pub(in crate::io) fn leave_open(self) {
+        for client in self.all.into_values() {
+            std::mem::forget(client.stream);
+        }
+    }
+
+    /// What clients and this module know of the session; the rest is for the caller to fill in.
+    pub(in crate::io) fn info(&self, now: Instant) -> Info {
+        let attached = self.attached().len();
+        let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
+        Info {
+            name: self.name.clone(),
+            attached: u32::try_from(attached).unwrap_or(u32::MAX),
+            idle: now.saturating_duration_since(self.typed).as_secs(),
+            used: seconds(self.used),
+            began: seconds(self.began),
+            pid: self.hello.pid,
+            ..Info::default()
+        }
+    }
+
+    fn remove(&mut self, id: ClientId, unix_time: i64) {
+        let Some(client) = self.all.remove(&id) else {
+            return;
+        };
+        if client.state.is_attached() {
+            self.used = unix_time;
+        }
+        self.settle_active();
+    }
+
+    /// Somebody who is attached is the active one, if there is anybody.
+    fn settle_active(&mut self) {
+        let attached = |id: &ClientId| {
+            let client = self.all.get(id);
+            client.is_some_and(|client| client.state.is_attached())
+        };
+        if self.active.as_ref().is_none_or(|id| !attached(id)) {
+            self.active = self.all.keys().rev().find(|id| attached(id)).copied();
+        }
+    }
+}

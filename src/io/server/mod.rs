@@ -1,0 +1,11 @@
+//! The server of a session: it has the prompt, the connections and the shells, and no terminal. The
+//! terminals are its clients'.
+
+mod client;
+mod clients;
+mod kept;
+mod queue;
+mod start;
+
+pub(super) use clients::{ClientId, Clients, News};
+pub(super) use start::main;

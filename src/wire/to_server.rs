@@ -1,0 +1,216 @@
+//! What a client says.
+
+use super::codec::{Reader, put_bytes, put_list, put_option, put_pairs, put_size};
+use super::{Fault, head};
+use crate::model::Size;
+
+pub(super) const START: u8 = 1;
+const ENVIRONMENT: u8 = 2;
+const ATTACH: u8 = 3;
+pub(super) const INPUT: u8 = 4;
+const RESIZE: u8 = 5;
+const DETACH: u8 = 6;
+const SUSPENDED: u8 = 7;
+const CONTINUED: u8 = 8;
+const INFO: u8 = 9;
+const DETACH_ALL: u8 = 10;
+const DETACH_NODE: u8 = 11;
+const KILL: u8 = 12;
+const OPEN_CHANNEL: u8 = 13;
+pub(super) const DATA: u8 = 14;
+const END: u8 = 15;
+const SIGNAL: u8 = 16;
+
+/// A client that wants to show the prompt on its terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attach {
+    /// The size of its terminal, if that knows.
+    pub size: Option<Size>,
+    /// What kind of terminal it is (TERM).
+    pub term: String,
+    /// The folder that the client runs in.
+    pub folder: Vec<u8>,
+    /// The cluster file that the person named: the session must have it loaded.
+    pub file: Option<Vec<u8>>,
+}
+
+/// A command for one node, over the connection that the session has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenChannel {
+    /// The node's name, or `cluster/node`.
+    pub node: String,
+    /// The cluster file that defines it, in full.
+    pub file: Vec<u8>,
+    /// What to run; empty: the login shell.
+    pub command: Vec<u8>,
+    /// The type and the size of its terminal; `None`: it gets none.
+    pub pty: Option<(String, Option<Size>)>,
+    /// Variables for it.
+    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A message to the server of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToServer<'a> {
+    /// How a new server is to begin; only over the socket that it was started with.
+    Start {
+        /// The name of the session.
+        name: String,
+        /// The words of dust's command line.
+        words: Vec<Vec<u8>>,
+    },
+    /// Variables of the client's environment. Several of these add up, until `Attach`.
+    Environment(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Show the prompt here from now on.
+    Attach(Attach),
+    /// Keys.
+    Input(&'a [u8]),
+    /// The terminal has another size; of a channel: its pty.
+    Resize(Option<Size>),
+    /// Show the prompt here no more.
+    Detach,
+    /// The client is about to stop: nothing is shown until it goes on.
+    Suspended,
+    /// It goes on, with a terminal of this size.
+    Continued(Option<Size>),
+    /// Ask what session this is.
+    Info,
+    /// Detach all clients.
+    DetachAll,
+    /// Detach whoever is in the raw shell of this node.
+    DetachNode(String),
+    /// End the session.
+    Kill,
+    /// Run a command on a node. All that follows on this socket is about it.
+    OpenChannel(OpenChannel),
+    /// Standard input of the command.
+    Data(&'a [u8]),
+    /// The end of its standard input.
+    End,
+    /// A signal for the command: its name without SIG (RFC 4254 §6.9).
+    Signal(String),
+}
+
+impl<'a> ToServer<'a> {
+    /// Appends it as a frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        let kind = match self {
+            Self::Start { name, words } => {
+                put_bytes(&mut body, name.as_bytes());
+                put_list(&mut body, words.iter().map(Vec::as_slice));
+                START
+            },
+            Self::Environment(pairs) => {
+                put_pairs(&mut body, pairs);
+                ENVIRONMENT
+            },
+            Self::Attach(attach) => {
+                put_size(&mut body, attach.size);
+                put_bytes(&mut body, attach.term.as_bytes());
+                put_bytes(&mut body, &attach.folder);
+                put_option(&mut body, attach.file.as_deref());
+                ATTACH
+            },
+            Self::Input(bytes) => {
+                body.extend_from_slice(bytes);
+                INPUT
+            },
+            Self::Resize(size) => {
+                put_size(&mut body, *size);
+                RESIZE
+            },
+            Self::Detach => DETACH,
+            Self::Suspended => SUSPENDED,
+            Self::Continued(size) => {
+                put_size(&mut body, *size);
+                CONTINUED
+            },
+            Self::Info => INFO,
+            Self::DetachAll => DETACH_ALL,
+            Self::DetachNode(node) => {
+                put_bytes(&mut body, node.as_bytes());
+                DETACH_NODE
+            },
+            Self::Kill => KILL,
+            Self::OpenChannel(open) => {
+                put_bytes(&mut body, open.node.as_bytes());
+                put_bytes(&mut body, &open.file);
+                put_bytes(&mut body, &open.command);
+                put_option(&mut body, open.pty.as_ref().map(|pty| pty.0.as_bytes()));
+                put_size(&mut body, open.pty.as_ref().and_then(|pty| pty.1));
+                put_pairs(&mut body, &open.environment);
+                OPEN_CHANNEL
+            },
+            Self::Data(bytes) => {
+                body.extend_from_slice(bytes);
+                DATA
+            },
+            Self::End => END,
+            Self::Signal(name) => {
+                put_bytes(&mut body, name.as_bytes());
+                SIGNAL
+            },
+        };
+        out.extend_from_slice(&head(kind, body.len()));
+        out.extend_from_slice(&body);
+    }
+
+    /// What a frame means.
+    pub fn decode(kind: u8, body: &'a [u8]) -> Result<Self, Fault> {
+        if !(START..=SIGNAL).contains(&kind) {
+            return Err(Fault::Unknown(kind));
+        }
+        let mut reader = Reader::new(body);
+        let message = Self::read(kind, &mut reader);
+        message
+            .filter(|_| reader.is_over())
+            .ok_or(Fault::Malformed(kind))
+    }
+
+    fn read(kind: u8, body: &mut Reader<'a>) -> Option<Self> {
+        Some(match kind {
+            START => Self::Start {
+                name: body.text()?,
+                words: body.list(|body| Some(body.bytes()?.to_vec()))?,
+            },
+            ENVIRONMENT => Self::Environment(body.pairs()?),
+            ATTACH => Self::Attach(Attach {
+                size: body.size()?,
+                term: body.text()?,
+                folder: body.bytes()?.to_vec(),
+                file: body.option()?.map(<[u8]>::to_vec),
+            }),
+            INPUT => Self::Input(body.rest()),
+            RESIZE => Self::Resize(body.size()?),
+            DETACH => Self::Detach,
+            SUSPENDED => Self::Suspended,
+            CONTINUED => Self::Continued(body.size()?),
+            INFO => Self::Info,
+            DETACH_ALL => Self::DetachAll,
+            DETACH_NODE => Self::DetachNode(body.text()?),
+            KILL => Self::Kill,
+            OPEN_CHANNEL => Self::OpenChannel(Self::read_open(body)?),
+            DATA => Self::Data(body.rest()),
+            END => Self::End,
+            SIGNAL => Self::Signal(body.text()?),
+            _ => return None,
+        })
+    }
+
+    fn read_open(body: &mut Reader<'_>) -> Option<OpenChannel> {
+        let (node, file, command) = (body.text()?, body.bytes()?.to_vec(), body.bytes()?.to_vec());
+        let (term, size) = (body.option()?, body.size()?);
+        let pty = match term {
+            Some(term) => Some((std::str::from_utf8(term).ok()?.to_owned(), size)),
+            None => None,
+        };
+        Some(OpenChannel {
+            node,
+            file,
+            command,
+            pty,
+            environment: body.pairs()?,
+        })
+    }
+}
