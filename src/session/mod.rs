@@ -3,6 +3,7 @@
 
 mod encode;
 
+pub mod detach;
 pub mod feed;
 pub mod known_hosts;
 pub mod life;
