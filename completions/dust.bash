@@ -40,7 +40,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit help history keys load plan reconnect refresh set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit help history keys load plan reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
         none) ;;
         *)
             local -a choices
@@ -131,7 +131,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh set show start stop tag terminate untag use demo attach ls detach kill completions ;;
+            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill completions ;;
         esac
         return
     fi
@@ -150,6 +150,7 @@ _dust() {
         plan) flags='--help' kinds=('target') ;;
         reconnect) flags='--help' kinds=('target') ;;
         refresh) flags='--help' kinds=() ;;
+        sessions) flags='--help' kinds=() ;;
         set) flags='--help' kinds=('setting' 'value') ;;
         show) flags='--verbose --help' kinds=('target') ;;
         start) flags='--no-wait --help' kinds=('target') ;;

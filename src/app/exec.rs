@@ -54,6 +54,7 @@ impl App {
                 self.answer(&setting.show(&self.settings));
                 Ok(())
             },
+            Command::Sessions => self.list_raw(now),
             Command::Set { change } => {
                 self.settings.apply(change);
                 Ok(())

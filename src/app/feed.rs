@@ -6,6 +6,7 @@ use super::fleet::Queued;
 use super::{App, Effect, Mode};
 use crate::error::Error;
 use crate::model::{NodeId, Outcome};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::feed::{GO, Greeting, request};
 use crate::session::shell::{Nonce, Stdin};
 use std::collections::BTreeMap;
@@ -15,19 +16,6 @@ use std::time::Instant;
 const WINDOW: usize = 1 << 20;
 /// What a node says of why it cannot take input is kept up to this, in bytes.
 const COMPLAINT_MAX: usize = 1024;
-
-/// What happened to the channel that feeds a node's command.
-#[derive(Debug)]
-pub enum FeedEvent<'a> {
-    /// It printed this on its standard output.
-    Data(&'a [u8]),
-    /// On its standard error.
-    Complaint(&'a [u8]),
-    /// It is closed, with this exit status.
-    Closed(Option<i32>),
-    /// The server would not open it; why.
-    Refused(String),
-}
 
 /// What a command reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +229,8 @@ impl App {
         match &taker.stage {
             Stage::Waiting => {
                 taker.stage = Stage::Opening(Greeting::new(&nonce));
-                let effect = Effect::OpenFeed(id, request(&nonce));
+                let request = ChannelRequest::exec(request(&nonce));
+                let effect = Effect::OpenChannel(id, ChannelId::FEED, request);
                 self.effects.push_back(effect);
                 None
             },
@@ -296,24 +285,25 @@ impl App {
             && let Some(taker) = feed.leave(id)
             && !matches!(taker.stage, Stage::Waiting)
         {
-            self.effects.push_back(Effect::CloseFeed(id));
+            self.effects
+                .push_back(Effect::CloseChannel(id, ChannelId::FEED));
         }
     }
 
     /// Bytes for the channel that feeds a node's command.
-    pub fn feed_unsent(&self, id: NodeId) -> &[u8] {
+    pub(super) fn feed_unsent(&self, id: NodeId) -> &[u8] {
         self.feed.as_ref().map_or(&[], |feed| feed.unsent(id))
     }
 
     /// So many of them are gone.
-    pub fn feed_sent(&mut self, id: NodeId, count: usize) {
+    pub(super) fn feed_sent(&mut self, id: NodeId, count: usize) {
         if let Some(feed) = &mut self.feed {
             feed.sent(id, count);
         }
     }
 
     /// All of standard input was sent to the node.
-    pub fn feed_is_over(&self, id: NodeId) -> bool {
+    pub(super) fn feed_is_over(&self, id: NodeId) -> bool {
         self.feed.as_ref().is_some_and(|feed| {
             let taker = feed.takers.get(&id);
             let flowing = taker.is_some_and(|taker| matches!(taker.stage, Stage::Flowing));
@@ -322,12 +312,12 @@ impl App {
     }
 
     /// News of that channel.
-    pub(super) fn feed_event(&mut self, now: Instant, id: NodeId, event: FeedEvent<'_>) {
+    pub(super) fn feed_event(&mut self, now: Instant, id: NodeId, event: ChannelEvent<'_>) {
         let Some(taker) = self.feed.as_mut().and_then(|feed| feed.takers.get_mut(&id)) else {
             return;
         };
         match event {
-            FeedEvent::Data(bytes) => {
+            ChannelEvent::Data(bytes) => {
                 if let Stage::Opening(greeting) = &mut taker.stage {
                     match greeting.receive(bytes) {
                         None => {},
@@ -339,16 +329,17 @@ impl App {
                     }
                 }
             },
-            FeedEvent::Complaint(bytes) => {
+            ChannelEvent::Opened | ChannelEvent::Eof => {},
+            ChannelEvent::Complaint(bytes) => {
                 let room = COMPLAINT_MAX.saturating_sub(taker.complaint.len());
                 let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
                 taker.complaint.extend_from_slice(bytes);
             },
-            FeedEvent::Refused(why) => {
+            ChannelEvent::Refused(why) => {
                 let why = format!("{why}; it needs a second channel (MaxSessions of its sshd)");
                 self.feed_failed(now, id, &why);
             },
-            FeedEvent::Closed(status) => {
+            ChannelEvent::Closed(status) => {
                 let said = super::shells::last_line(&taker.complaint);
                 // Whoever reads no more than a part ends the copying in this way.
                 let enough = status == Some(141) || said.contains("Broken pipe");

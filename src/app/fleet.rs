@@ -394,6 +394,8 @@ impl App {
                 Wish::Down(why) => {
                     let failure = run.life.failure();
                     run.forget_shell();
+                    self.raw_ended(id);
+                    self.channels_gone(now, id);
                     if !self.boot_refused(now, id, failure, &why) {
                         self.went_down(now, id, &why);
                     }
@@ -418,10 +420,10 @@ impl App {
             return;
         };
         if let Some(mut shell) = run.shell.take() {
-            shell.finish(&mut |piece| {
-                if let Piece::Output(bytes) = piece {
-                    self.node_output(now, id, bytes);
-                }
+            shell.finish(&mut |piece| match piece {
+                Piece::Output(bytes) => self.node_output(now, id, bytes),
+                Piece::Raw(bytes) => self.raw_output(id, bytes),
+                _ => {},
             });
         }
         self.hang_up(now, id);
@@ -443,6 +445,8 @@ impl App {
         run.wanted = false;
         run.severed = None;
         self.fleet.waiting.retain(|other| *other != id);
+        self.raw_ended(id);
+        self.channels_gone(now, id);
         self.grant(now, id, wishes);
     }
 

@@ -131,11 +131,7 @@ impl App {
         command: Option<&str>,
     ) -> Result<()> {
         let targets = self.resolve(target.unwrap_or("*"))?;
-        let Some(command) = command else {
-            let text = "what should run there?";
-            return Err(Error::usage(text).hint("@TARGET COMMAND; a raw shell is not there yet"));
-        };
-        if command.contains('\0') {
+        if command.is_some_and(|command| command.contains('\0')) {
             return Err(Error::usage("a command line cannot hold a NUL character"));
         }
         let running =
@@ -149,10 +145,23 @@ impl App {
             }
             self.notice(&format!("not running, left out: {states}"));
         }
+        let Some(command) = command else {
+            return self.attach(now, &ids);
+        };
         // Where a command runs, the line is an answer to it.
         let (busy, free): (Vec<NodeId>, Vec<NodeId>) = ids
             .into_iter()
             .partition(|id| self.fleet.get(*id).is_some_and(|run| run.current.is_some()));
+        // Nothing is typed into an editor that somebody left.
+        let (raw, busy): (Vec<NodeId>, Vec<NodeId>) =
+            busy.into_iter().partition(|id| self.is_raw(*id));
+        if !raw.is_empty() {
+            let text = format!("a full-screen program runs on {}", self.folded(&raw));
+            if busy.is_empty() && free.is_empty() {
+                return Err(Error::usage(text).hint("@NODE goes there"));
+            }
+            self.notice(&format!("{text}: nothing is sent there; @NODE goes there"));
+        }
         if !busy.is_empty() {
             self.send_input(&busy, command)?;
         }
@@ -198,6 +207,7 @@ impl App {
                     input,
                 });
             }
+            self.back_to_lines(now, node);
             self.next_command(now, node);
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! out, in order, to be performed by `io`. No clock, no socket, no terminal.
 
 mod batch;
+mod channels;
 mod clouds;
 mod complete;
 mod exec;
@@ -15,6 +16,7 @@ mod nodes;
 mod prompt;
 mod provide;
 mod questions;
+mod raw;
 mod routes;
 mod say;
 mod shells;
@@ -22,15 +24,15 @@ mod show;
 mod typed;
 
 pub use batch::BatchInput;
-pub use feed::FeedEvent;
 pub use nodes::reason;
 
 use crate::cloud;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{NodeId, NodeState, Size};
 use crate::output::{Format, Printer};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::known_hosts::KnownHosts;
 use crate::session::life;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -65,8 +67,8 @@ pub enum Event<'a> {
     Data(NodeId, &'a [u8]),
     /// A node's shell has ended, with the exit status that its sshd told.
     ShellClosed(NodeId, Option<i32>),
-    /// News of the channel that feeds a node's command.
-    Feed(NodeId, FeedEvent<'a>),
+    /// News of another channel on a node's connection.
+    Channel(NodeId, ChannelId, ChannelEvent<'a>),
     /// A local command has ended, or could not start.
     LocalEnded(Result<u8>),
     /// What the provider `local` says of nodes: the whole cluster, by name.
@@ -165,13 +167,19 @@ pub enum Effect {
     Answer(NodeId, Vec<String>),
     /// Open the shell: terminal type, size, command line.
     Open(NodeId, String, Size, String),
-    /// Send what the node's shell has ready ([`App::unsent`]), and what feeds its command.
+    /// Send what the node's shell and its other channels have ready ([`App::unsent`]).
     Flush(NodeId),
-    /// Open another channel, without a terminal, for a command's input: run this there. It is sent
-    /// [`App::feed_unsent`], and its end once [`App::feed_is_over`].
-    OpenFeed(NodeId, String),
+    /// Open another channel on the node's connection. It is sent [`App::channel_unsent`], and its
+    /// end once [`App::channel_is_over`].
+    OpenChannel(NodeId, ChannelId, ChannelRequest),
     /// Close it, whatever its state.
-    CloseFeed(NodeId),
+    CloseChannel(NodeId, ChannelId),
+    /// Do not read from it for now (true), or read again (false).
+    PauseChannel(NodeId, ChannelId, bool),
+    /// Tell its terminal a size.
+    ResizeChannel(NodeId, ChannelId, Size),
+    /// Send it a signal (its name without `SIG`).
+    SignalChannel(NodeId, ChannelId, String),
     /// Tell the node's pty its size.
     Resize(NodeId, Size),
     /// Show the connection that somebody is there.
@@ -282,6 +290,10 @@ pub struct App {
     questions: questions::Questions,
     /// Standard input on its way to the nodes.
     feed: Option<feed::Feed>,
+    /// Other channels on the nodes' connections.
+    channels: channels::Channels,
+    /// The raw shells.
+    desk: raw::Desk,
     printer: Printer,
     out: Vec<u8>,
     err: Vec<u8>,
@@ -360,6 +372,8 @@ impl App {
             inventory: inventory::Inventory::default(),
             questions: questions::Questions::default(),
             feed: None,
+            channels: channels::Channels::default(),
+            desk: raw::Desk::default(),
             printer: Printer::new(format),
             out: Vec::new(),
             err: Vec::new(),
@@ -416,7 +430,7 @@ impl App {
             },
             Event::Data(id, bytes) => self.data(now, id, bytes),
             Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
-            Event::Feed(id, event) => self.feed_event(now, id, event),
+            Event::Channel(id, channel, event) => self.channel_event(now, id, channel, event),
             Event::LocalEnded(result) => self.local_ended(result),
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),
@@ -432,6 +446,7 @@ impl App {
         self.job_tick(now);
         self.cloud_tick(now);
         self.prompt_tick(now);
+        self.raw_tick(now);
         self.advance(now);
     }
 
@@ -445,6 +460,7 @@ impl App {
             self.fleet.next_deadline(),
             self.jobs.next_deadline(),
             self.cloud_deadline(),
+            self.desk.next_deadline(),
             prompt,
         ]
         .into_iter()
@@ -487,16 +503,6 @@ impl App {
             .iter()
             .filter_map(|name| self.files.get(name).cloned());
         (names.clone(), files.collect(), self.inventory.all().len())
-    }
-
-    /// Takes whoever is in a node's raw shell back to the prompt.
-    ///
-    /// # Errors
-    /// There is no such node, or nobody is in its shell.
-    pub fn detach_node(&mut self, node: &str) -> Result<()> {
-        let targets = self.resolve(node)?;
-        let names = self.folded(targets.ids());
-        Err(Error::usage(format!("nobody is in the shell of {names}")))
     }
 
     /// The size of the terminal.

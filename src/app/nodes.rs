@@ -147,6 +147,9 @@ impl App {
 
     /// How large a node's terminal is: what is left of ours beside the node's name.
     pub(super) fn node_size(&self, id: NodeId) -> Size {
+        if let Some(size) = self.raw_size(id) {
+            return size;
+        }
         let Size { cols, rows } = self.setup.size;
         if !matches!(self.printer.format(), Format::Terminal { .. }) {
             return Size {

@@ -42,6 +42,11 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
+    /// Bytes for the terminal that go before anything else.
+    pub(super) fn take_ready(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.ready)
+    }
+
     pub(super) fn new(size: Size, colours: bool) -> Self {
         Self {
             decoder: KeyDecoder::new(),
@@ -127,6 +132,16 @@ impl App {
             self.batch_input(now, bytes);
             return;
         }
+        let rest = self.raw_input(now, bytes);
+        if let Some(keys) = self.desk.without_replies(now, rest) {
+            self.prompt_input(now, &keys);
+        } else if !rest.is_empty() {
+            self.prompt_input(now, rest);
+        }
+    }
+
+    /// Keys for the prompt. A line may give the terminal to somebody else: the rest is for them.
+    pub(super) fn prompt_input(&mut self, now: Instant, bytes: &[u8]) {
         let mut keys = Vec::new();
         for (at, byte) in bytes.iter().enumerate() {
             let Mode::Prompt(prompt) = &mut self.mode else {
@@ -135,6 +150,11 @@ impl App {
             keys.extend(prompt.decoder.feed(std::slice::from_ref(byte), now));
             for key in keys.drain(..) {
                 self.key(now, key);
+            }
+            if self.desk.is_open() {
+                let rest = bytes.get(at + 1..).unwrap_or_default();
+                self.input(now, rest);
+                return;
             }
             if self.local_runs {
                 // What was typed ahead is for the command that has the terminal now.
@@ -166,6 +186,7 @@ impl App {
 
     pub(super) fn resized(&mut self, size: Size) {
         self.setup.size = size;
+        self.raw_resized(size);
         if let Mode::Prompt(prompt) = &mut self.mode {
             prompt.size = size;
         }
@@ -251,7 +272,7 @@ impl App {
                 if let Mode::Prompt(prompt) = &mut self.mode {
                     prompt.editor.clear();
                 }
-                if !self.interrupt_job(now) {
+                if !self.forget_coming() && !self.interrupt_job(now) {
                     self.stop_waiting(now);
                 }
             },
@@ -386,6 +407,9 @@ impl App {
         if waiting > 0 {
             let _ = write!(text, " ({waiting} waiting)");
         }
+        if let Some(id) = self.desk.coming() {
+            let _ = write!(text, " ({} comes)", self.name(id));
+        }
         let busy = self.fleet.busy();
         if busy > 0 {
             let _ = write!(text, " ({busy} busy)");
@@ -399,6 +423,9 @@ impl App {
     pub(super) fn paint_prompt(&mut self) -> Vec<u8> {
         if self.is_batch() {
             return Vec::new();
+        }
+        if self.desk.is_open() {
+            return self.paint_raw();
         }
         if self.local_runs {
             // What nodes print waits until the local command gives the terminal back; but what
@@ -456,7 +483,10 @@ impl App {
 
     /// What shows, on a terminal of which nothing is known, what the others show now, below a note
     /// (which ends in a new line, if there is one). [`Self::paint`] goes on from there.
-    pub fn redraw(&self, note: &str) -> Vec<u8> {
+    pub fn redraw(&mut self, note: &str) -> Vec<u8> {
+        if let Some(bytes) = self.redraw_raw() {
+            return bytes;
+        }
         let Mode::Prompt(prompt) = &self.mode else {
             return Vec::new();
         };
@@ -471,7 +501,10 @@ impl App {
     }
 
     /// What takes the prompt off one terminal, while others go on showing it.
-    pub fn farewell(&self) -> Vec<u8> {
+    pub fn farewell(&mut self) -> Vec<u8> {
+        if let Some(bytes) = self.farewell_raw() {
+            return bytes;
+        }
         let Mode::Prompt(prompt) = &self.mode else {
             return Vec::new();
         };
@@ -485,11 +518,24 @@ impl App {
 
     /// The terminal is dust's own again, or another one is.
     pub fn regain_terminal(&mut self) {
+        if let Some(bytes) = self.redraw_raw() {
+            self.show_raw(bytes);
+            return;
+        }
         if let Mode::Prompt(prompt) = &mut self.mode {
             prompt.shown = false;
             prompt.painter = Painter::new();
             prompt.ready = RESET.to_vec();
             prompt.ready.extend_from_slice(&fresh_line(prompt.size));
+        }
+    }
+
+    /// The prompt has the terminal again, after these bytes, which end at the start of a row.
+    pub(super) fn prompt_returns(&mut self, bytes: Vec<u8>) {
+        if let Mode::Prompt(prompt) = &mut self.mode {
+            prompt.shown = false;
+            prompt.painter = Painter::new();
+            prompt.ready.extend_from_slice(&bytes);
         }
     }
 

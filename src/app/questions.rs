@@ -49,6 +49,14 @@ impl Questions {
     }
 }
 
+impl Questions {
+    /// The command on a node waits for a password.
+    pub(super) fn wants_secret_of(&self, id: NodeId) -> bool {
+        let of = |asker: &Asker| matches!(asker, Asker::Commands(ids) if ids.contains(&id));
+        self.pending.iter().any(|pending| of(&pending.asker))
+    }
+}
+
 impl App {
     /// A server asks while a node logs in.
     pub(super) fn ask(&mut self, now: Instant, id: NodeId, questions: Vec<Question>, repeat: bool) {

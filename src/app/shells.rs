@@ -10,6 +10,14 @@ use std::time::{Duration, Instant};
 /// A shell that has given no mark for this long is said to be slow.
 const MARK_WAIT: Duration = Duration::from_secs(10);
 
+/// What a shell's bytes meant for raw mode, once they are taken.
+enum Then {
+    Nothing,
+    Ended,
+    Lined,
+    Exited(u8),
+}
+
 impl App {
     pub(super) fn open_shell(&mut self, id: NodeId) {
         let nonce = Nonce::new(self.host.random());
@@ -46,24 +54,37 @@ impl App {
             return;
         };
         let unsent = shell.unsent().len();
+        let mut then = Then::Nothing;
         shell.receive(bytes, &mut |piece| match piece {
             Piece::Output(bytes) => self.node_output(now, id, bytes),
-            Piece::Ended(status) => self.command_ended(now, id, Outcome::Exit(status)),
+            Piece::Ended(status) => {
+                self.command_ended(now, id, Outcome::Exit(status));
+                then = Then::Ended;
+            },
             Piece::Reading => self.feed_reading(id),
             Piece::Settled { strays, sure } => self.settled(id, strays, sure),
             Piece::Ready => self.shell_ready(now, id),
-            // Nothing enters raw mode here.
-            Piece::Raw(_) | Piece::Prompt { .. } | Piece::Lined | Piece::Exited(_) => {},
+            Piece::Raw(bytes) => self.raw_output(id, bytes),
+            Piece::Prompt { .. } => {},
+            Piece::Lined => then = Then::Lined,
+            Piece::Exited(status) => then = Then::Exited(status),
         });
         let more = shell.unsent().len() > unsent;
         if let Some(run) = self.fleet.get_mut(id) {
             run.shell = Some(shell);
         }
         self.settling(now, id);
+        match then {
+            Then::Nothing => {},
+            Then::Ended => self.raw_command_ended(id),
+            Then::Lined => self.raw_lined(id),
+            Then::Exited(status) => self.raw_exited(id, status),
+        }
         if more {
             self.effects.push_back(Effect::Flush(id));
         }
         self.next_command(now, id);
+        self.enter_coming(now);
     }
 
     fn shell_ready(&mut self, now: Instant, id: NodeId) {
@@ -130,12 +151,14 @@ impl App {
             .as_ref()
             .map(|shell| last_line(shell.start_up_output()));
         if let Some(mut shell) = run.shell.take() {
-            shell.finish(&mut |piece| {
-                if let Piece::Output(bytes) = piece {
-                    self.node_output(now, id, bytes);
-                }
+            shell.finish(&mut |piece| match piece {
+                Piece::Output(bytes) => self.node_output(now, id, bytes),
+                Piece::Raw(bytes) => self.raw_output(id, bytes),
+                _ => {},
             });
         }
+        let raw = self.is_raw(id);
+        self.raw_ended(id);
         let Some(run) = self.fleet.get_mut(id) else {
             return;
         };
@@ -168,10 +191,12 @@ impl App {
             } else {
                 ""
             };
-            self.notice_of(
-                id,
-                &format!("its shell ended ({how}){why}; the next use opens another"),
-            );
+            let next = if raw {
+                ""
+            } else {
+                "; the next use opens another"
+            };
+            self.notice_of(id, &format!("its shell ended ({how}){why}{next}"));
         }
         let Some(run) = self.fleet.get_mut(id) else {
             return;

@@ -23,6 +23,8 @@ pub enum Command {
     },
     /// Show how the outputs of the last command differ.
     Diff,
+    /// List raw shells.
+    Sessions,
     /// Close connections.
     Disconnect {
         /// To which nodes.
@@ -343,6 +345,19 @@ pub const COMMANDS: &[Spec] = &[
         help: "Also numbers the nodes anew: see show.",
         examples: &["refresh"],
         build: |_| Ok(Command::Refresh),
+    },
+    Spec {
+        name: "sessions",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[],
+        flags: &[],
+        summary: "list the raw shells that were entered with @NODE",
+        help: "One line a raw shell: its node, what runs in it now (- where it waits at its prompt), how \
+               long ago it was entered, and whether it has printed something since it was left. \
+               @NODE goes back there.",
+        examples: &["sessions"],
+        build: |_| Ok(Command::Sessions),
     },
     Spec {
         name: "set",

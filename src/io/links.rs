@@ -6,8 +6,9 @@ use super::jump::Jumps;
 use super::reactor::Source;
 use super::ssh::{Key, Link, Login, News, ShellRequest, Sweep};
 use super::{proxy, sys};
-use crate::app::{App, Effect, Event, FeedEvent};
+use crate::app::{App, Effect, Event};
 use crate::model::NodeId;
+use crate::session::channel::ChannelEvent;
 use crate::session::known_hosts::fingerprint;
 use crate::session::life::{Event as LifeEvent, Fault, Method};
 use dial::{dial_fault, watch};
@@ -88,12 +89,15 @@ impl Links {
     }
 
     /// There is something to do without waiting.
-    pub(super) fn has_ready(&self, backed_up: bool) -> bool {
-        if backed_up {
-            let flows = |id: &NodeId| self.entries.get(id).is_some_and(|entry| entry.flows);
-            return self.ready.iter().any(|id| !flows(id));
-        }
-        !self.ready.is_empty()
+    pub(super) fn has_ready(&self, app: &App, backed_up: bool) -> bool {
+        self.ready
+            .iter()
+            .any(|id| !self.is_held(app, *id, backed_up))
+    }
+
+    /// A node has said enough for now: its output waits, and so does the node (RFC 4254 §5.2).
+    fn is_held(&self, app: &App, id: NodeId, backed_up: bool) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.flows) && app.is_held(id, backed_up)
     }
 
     /// Serves every node that is ready once.
@@ -102,13 +106,13 @@ impl Links {
             let Some(id) = self.ready.pop_front() else {
                 return;
             };
-            let Some(entry) = self.entries.get_mut(&id) else {
-                continue;
-            };
-            if backed_up && entry.flows {
+            if self.is_held(app, id, backed_up) {
                 self.ready.push_back(id);
                 continue;
             }
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
             entry.ready = false;
             let glance = std::mem::take(&mut entry.wrote);
             self.serve(now, app, id, glance);
@@ -177,14 +181,9 @@ impl Links {
             News::NotOpened(why) => {
                 app.handle(now, Event::Link(id, attempt, LifeEvent::NotOpened(why)));
             },
-            News::FeedData(bytes) => app.handle(now, Event::Feed(id, FeedEvent::Data(bytes))),
-            News::FeedComplaint(bytes) => {
-                app.handle(now, Event::Feed(id, FeedEvent::Complaint(bytes)));
+            News::Channel(channel, event) => {
+                app.handle(now, Event::Channel(id, channel, event));
             },
-            News::FeedClosed(status) => {
-                app.handle(now, Event::Feed(id, FeedEvent::Closed(status)));
-            },
-            News::FeedRefused(why) => app.handle(now, Event::Feed(id, FeedEvent::Refused(why))),
             News::Fault(fault) => {
                 let said = child.as_mut().and_then(proxy::Child::last_line);
                 let fault = dial::with_words_of_proxy(fault, said);
@@ -227,15 +226,17 @@ impl Links {
             any = true;
             app.sent(id, count);
         }
-        loop {
-            let count = link.feed(app.feed_unsent(id));
-            if count == 0 {
-                break;
+        for channel in link.channels() {
+            loop {
+                let count = link.write_channel(channel, app.channel_unsent(id, channel));
+                if count == 0 {
+                    break;
+                }
+                any = true;
+                app.channel_sent(id, channel, count);
             }
-            any = true;
-            app.feed_sent(id, count);
+            any |= app.channel_is_over(id, channel) && link.end_channel(channel);
         }
-        any |= app.feed_is_over(id) && link.end_feed();
         // libssh sends on the next poll of its own; one sweep makes it.
         if link.write_pending() {
             if any || sys::is_writable(link.fd()) {
@@ -289,34 +290,33 @@ impl Links {
                 }
             },
             Effect::Flush(id) => self.flush(app, id),
-            Effect::OpenFeed(id, command) => {
+            Effect::OpenChannel(id, channel, request) => {
                 let opened = match self.link(id) {
-                    Some(link) => link.open_feed(command),
+                    Some(link) => link.open_channel(channel, request),
                     None => Err("the connection is gone".to_owned()),
                 };
                 match opened {
                     Ok(()) => self.mark_ready(id),
-                    Err(why) => app.handle(now, Event::Feed(id, FeedEvent::Refused(why))),
+                    Err(why) => {
+                        let event = ChannelEvent::Refused(why);
+                        app.handle(now, Event::Channel(id, channel, event));
+                    },
                 }
             },
-            Effect::CloseFeed(id) => {
-                if let Some(link) = self.link(id) {
-                    link.close_feed();
-                    self.mark_ready(id);
-                }
+            Effect::CloseChannel(id, channel) => {
+                self.on_link(id, |link| link.close_channel(channel));
             },
-            Effect::Resize(id, size) => {
-                if let Some(link) = self.link(id) {
-                    link.resize(size);
-                    self.mark_ready(id);
-                }
+            Effect::PauseChannel(id, channel, paused) => {
+                self.on_link(id, |link| link.pause_channel(channel, paused));
             },
-            Effect::Keepalive(id) => {
-                if let Some(link) = self.link(id) {
-                    link.keepalive();
-                    self.mark_ready(id);
-                }
+            Effect::ResizeChannel(id, channel, size) => {
+                self.on_link(id, |link| link.resize_channel(channel, size));
             },
+            Effect::SignalChannel(id, channel, name) => {
+                self.on_link(id, |link| link.signal_channel(channel, &name));
+            },
+            Effect::Resize(id, size) => self.on_link(id, |link| link.resize(size)),
+            Effect::Keepalive(id) => self.on_link(id, |link| link.keepalive()),
             Effect::Hangup(id) => self.close(id),
             // The loop itself does all others.
             _ => {},
@@ -327,6 +327,14 @@ impl Links {
         match &mut self.entries.get_mut(&id)?.conn {
             Conn::Ssh(link) => Some(link),
             _ => None,
+        }
+    }
+
+    /// Does something with a node's session, if it has one; what comes of it is looked at.
+    fn on_link(&mut self, id: NodeId, act: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.link(id) {
+            act(link);
+            self.mark_ready(id);
         }
     }
 

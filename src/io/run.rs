@@ -181,12 +181,18 @@ impl Loop {
                 .min()
                 .map(|at| at.saturating_duration_since(now));
             let backed_up = self.is_backed_up();
-            if self.links.has_ready(backed_up) || self.input_waits {
+            if self.links.has_ready(&self.app, backed_up)
+                || self.input_waits
+                || self.app.has_unsettled()
+            {
                 timeout = Some(Duration::ZERO);
             }
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
+            }
+            if events.is_empty() {
+                self.app.settle_screens();
             }
             let now = clock::now();
             let (mut signals, mut input) = (false, self.input_waits);
@@ -224,9 +230,9 @@ impl Loop {
     }
 
     /// Whoever reads our output is slower than the nodes: they are not read from meanwhile.
-    fn is_backed_up(&mut self) -> bool {
+    fn is_backed_up(&self) -> bool {
         let shown = self.front.as_ref().map_or(0, Front::backlog);
-        self.app.out().len() + shown + self.app.err().len() > BACKLOG_MAX
+        self.app.unshown() + shown > BACKLOG_MAX
     }
 
     fn take_signals(&mut self, now: Instant) {
@@ -449,9 +455,11 @@ impl Loop {
         if let Front::Served(clients) = front
             && !clients.anybody()
         {
+            self.app.nobody_looks(true);
             clients.keep(self.app.out());
             return;
         }
+        self.app.nobody_looks(false);
         if !front.takes_a_frame() {
             return;
         }

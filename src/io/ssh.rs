@@ -9,8 +9,8 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
+mod channel;
 mod faults;
-mod feed;
 mod forward;
 mod login;
 mod shell;
@@ -23,6 +23,7 @@ use login::methods;
 
 use super::sys;
 use crate::model::Size;
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::life::{Fault, Methods, Question, Refusal};
 use faults::{again, explain};
 use libssh_rs::{
@@ -71,14 +72,8 @@ pub enum News<'a> {
     Data(&'a [u8]),
     /// The shell has ended: its exit status, where the server told one.
     Closed(Option<i32>),
-    /// The channel that feeds a command printed this.
-    FeedData(&'a [u8]),
-    /// On its standard error.
-    FeedComplaint(&'a [u8]),
-    /// It has ended, with this exit status.
-    FeedClosed(Option<i32>),
-    /// The server refused it.
-    FeedRefused(String),
+    /// Something happened to another channel.
+    Channel(ChannelId, ChannelEvent<'a>),
     /// The connection failed or ended.
     Fault(Fault),
 }
@@ -130,7 +125,7 @@ enum Op {
 pub struct Link {
     // The channels go before their session.
     channel: Option<Channel>,
-    feed: Option<Box<feed::Feed>>,
+    sides: Vec<channel::Side>,
     session: Session,
     fd: RawFd,
     op: Op,
@@ -204,7 +199,7 @@ impl Link {
         session.set_blocking(false);
         Ok(Self {
             channel: None,
-            feed: None,
+            sides: Vec::new(),
             session,
             fd: raw,
             op: Op::None,
@@ -291,38 +286,67 @@ impl Link {
         channel.stdin().write(piece).unwrap_or(0)
     }
 
-    /// Opens the channel that feeds a command. An error says why that cannot be.
-    pub fn open_feed(&mut self, command: String) -> Result<(), String> {
-        self.feed = None;
-        self.feed = Some(Box::new(feed::Feed::new(&self.session, command)?));
+    /// Opens another channel. An error says why that cannot be.
+    pub fn open_channel(&mut self, id: ChannelId, request: ChannelRequest) -> Result<(), String> {
+        self.close_channel(id);
+        let side = channel::Side::new(&self.session, id, request)?;
+        self.sides.push(side);
         Ok(())
     }
 
-    /// Closes it.
-    pub fn close_feed(&mut self) {
-        self.feed = None;
+    /// Closes one of these.
+    pub fn close_channel(&mut self, id: ChannelId) {
+        self.sides.retain(|side| side.id() != id);
     }
 
-    /// Sends what that channel and the socket take now; returns how many bytes that was.
-    pub fn feed(&mut self, data: &[u8]) -> usize {
-        match &self.feed {
-            Some(feed) if !self.write_pending() => feed.write(data),
-            _ => 0,
+    /// Those that there are.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelId> + use<> {
+        let ids: Vec<ChannelId> = self.sides.iter().map(channel::Side::id).collect();
+        ids.into_iter()
+    }
+
+    fn side(&mut self, id: ChannelId) -> Option<&mut channel::Side> {
+        self.sides.iter_mut().find(|side| side.id() == id)
+    }
+
+    /// Sends what a channel and the socket take now; returns how many bytes that was.
+    pub fn write_channel(&mut self, id: ChannelId, data: &[u8]) -> usize {
+        if self.write_pending() {
+            return 0;
         }
+        self.side(id).map_or(0, |side| side.write(data))
     }
 
     /// Says that nothing follows there. True if that is news.
-    pub fn end_feed(&mut self) -> bool {
-        let pending = self.write_pending();
-        self.feed
-            .as_mut()
-            .is_some_and(|feed| !pending && feed.end())
+    pub fn end_channel(&mut self, id: ChannelId) -> bool {
+        !self.write_pending() && self.side(id).is_some_and(channel::Side::end)
+    }
+
+    /// Reads no more from a channel for now, or again: its window closes (RFC 4254 §5.2).
+    pub fn pause_channel(&mut self, id: ChannelId, paused: bool) {
+        if let Some(side) = self.side(id) {
+            side.paused = paused;
+        }
+    }
+
+    /// Tells a channel's terminal its size.
+    pub fn resize_channel(&mut self, id: ChannelId, size: Size) {
+        if let Some(side) = self.side(id) {
+            side.resize(size);
+        }
+    }
+
+    /// Sends a signal to what runs on a channel; its name without `SIG`.
+    pub fn signal_channel(&mut self, id: ChannelId, name: &str) {
+        if let Some(side) = self.side(id) {
+            side.signal(name);
+        }
     }
 
     /// Gives the session to somebody who may block (the agent); only between two operations.
     pub fn into_session(self) -> Session {
         drop(self.channel);
-        drop(self.feed);
+        drop(self.sides);
         self.session
     }
 
@@ -332,7 +356,7 @@ impl Link {
         sys::set_nonblocking(fd);
         Self {
             channel: None,
-            feed: None,
+            sides: Vec::new(),
             session,
             fd,
             op: Op::None,
@@ -368,7 +392,7 @@ impl Link {
                 && matches!(step, Step::Wait)
                 && matches!(self.op, Op::Shell)
             {
-                if glance && self.feed.is_none() {
+                if glance && self.sides.is_empty() {
                     return Sweep::Drained;
                 }
                 continue;
@@ -406,16 +430,21 @@ impl Link {
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Step, Fault> {
         let step = self.shell_step(buffer, first, news)?;
-        let (Step::Wait, Some(feed)) = (&step, &mut self.feed) else {
+        if !matches!(step, Step::Wait) {
             return Ok(step);
-        };
-        match feed.step(&self.session, buffer, news)? {
-            Some(step) => Ok(step),
-            None => {
-                self.feed = None;
-                Ok(Step::Done)
-            },
         }
+        let mut at = 0;
+        while let Some(side) = self.sides.get_mut(at) {
+            match side.step(&self.session, buffer, news)? {
+                Some(Step::Wait) => at += 1,
+                Some(step) => return Ok(step),
+                None => {
+                    self.sides.remove(at);
+                    return Ok(Step::Done);
+                },
+            }
+        }
+        Ok(Step::Wait)
     }
 
     fn shell_step(

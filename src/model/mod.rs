@@ -111,6 +111,8 @@ pub enum Outcome {
     Interrupted,
     /// The connection was lost, or never came up; why.
     Lost(String),
+    /// It was not sent: the node's shell is in other hands; why.
+    NotRun(String),
 }
 
 impl Outcome {
@@ -125,7 +127,7 @@ impl Outcome {
             Self::Exit(code) => *code,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
-            Self::Lost(_) => 255,
+            Self::Lost(_) | Self::NotRun(_) => 255,
         }
     }
 }

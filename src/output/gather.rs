@@ -164,7 +164,8 @@ fn rank(outcome: Option<&Outcome>) -> (u16, &str) {
         Some(Outcome::TimedOut) => (256, ""),
         Some(Outcome::Interrupted) => (257, ""),
         Some(Outcome::Lost(reason)) => (258, reason),
-        None => (259, ""),
+        Some(Outcome::NotRun(reason)) => (259, reason),
+        None => (260, ""),
     }
 }
 

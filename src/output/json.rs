@@ -90,6 +90,7 @@ pub fn end(out: &mut Vec<u8>, node: &str, outcome: &Outcome, took: Option<Durati
         Outcome::TimedOut => ("timeout", None, None),
         Outcome::Interrupted => ("interrupted", None, None),
         Outcome::Lost(reason) => ("lost", None, Some(reason.as_str())),
+        Outcome::NotRun(reason) => ("not run", None, Some(reason.as_str())),
     };
     let signal = status
         .and_then(|code| code.checked_sub(128))

@@ -44,6 +44,7 @@ fn parts(outcome: &Outcome) -> (String, Option<String>) {
         Outcome::TimedOut => ("timed out".to_owned(), None),
         Outcome::Interrupted => ("interrupted".to_owned(), None),
         Outcome::Lost(reason) => (format!("lost: {}", clean(reason.as_bytes())), None),
+        Outcome::NotRun(reason) => (format!("not run: {}", clean(reason.as_bytes())), None),
     }
 }
 

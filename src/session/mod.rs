@@ -3,6 +3,7 @@
 
 mod encode;
 
+pub mod channel;
 pub mod detach;
 pub mod feed;
 pub mod known_hosts;

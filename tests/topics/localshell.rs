@@ -5,6 +5,7 @@ use crate::support::deps::{find, need, skip};
 use crate::support::env::Env;
 use crate::support::pty::{Pty, has_row, row_with_cursor, rows, typed};
 use crate::support::run::says;
+use std::time::Duration;
 
 fn prompt(env: &Env) -> Pty {
     let mut pty = env.terminal::<&str>(&[]);
@@ -93,7 +94,15 @@ fn a_full_screen_program_has_the_terminal() {
     pty.send("G");
     pty.wait_row("line 200");
     pty.resize(40, 90);
-    // less forgets a key that it has read when the signal about the size comes.
+    // less forgets a key that it has read when the signal about the size comes; and the signal, when
+    // it comes just before less waits for a key. `r` is a key that repaints.
+    let repaints = |pty: &mut Pty| {
+        pty.shows_within(Duration::from_secs(3), "line 161") || {
+            pty.send("r");
+            false
+        }
+    };
+    assert!((0..10).any(|_| repaints(&mut pty)), "{}", pty.report());
     pty.wait_for("less in all of the new size", |s| {
         rows(s).last().is_some_and(|row| row == "(END)")
     });

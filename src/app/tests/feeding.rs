@@ -1,7 +1,8 @@
 //! Standard input of a batch, on its way to the nodes.
 
 use super::lab::Lab;
-use crate::app::{Effect, Event, FeedEvent};
+use crate::app::{Effect, Event};
+use crate::session::channel::{ChannelEvent, ChannelId};
 use std::time::Duration;
 
 /// A batch whose standard input is a pipe that has not ended yet.
@@ -14,11 +15,11 @@ fn drain(lab: &mut Lab, node: &str) -> (String, bool) {
     let id = lab.id(node);
     let mut text = String::new();
     loop {
-        let unsent = lab.app.feed_unsent(id).to_vec();
+        let unsent = lab.app.channel_unsent(id, ChannelId::FEED).to_vec();
         if unsent.is_empty() {
-            return (text, lab.app.feed_is_over(id));
+            return (text, lab.app.channel_is_over(id, ChannelId::FEED));
         }
-        lab.app.feed_sent(id, unsent.len());
+        lab.app.channel_sent(id, ChannelId::FEED, unsent.len());
         text.push_str(&String::from_utf8_lossy(&unsent));
     }
 }
@@ -37,7 +38,7 @@ fn data_flows_once_the_command_has_opened_its_input() {
     lab.settle();
     assert_eq!(drain(&mut lab, "n0"), ("late".to_owned(), true));
     lab.ends("n0", 0);
-    let closed = |effect: &Effect| matches!(effect, Effect::CloseFeed(_));
+    let closed = |effect: &Effect| matches!(effect, Effect::CloseChannel(..));
     assert!(lab.others.iter().any(closed));
     assert_eq!(lab.exit(), Some(0));
 }
@@ -75,7 +76,7 @@ fn the_slowest_node_holds_back_the_others_and_whoever_writes() {
     }
     // One that reads no more than it did, as head does, neither.
     let id = lab.id("n0");
-    lab.feed(id, FeedEvent::Closed(Some(141)));
+    lab.feed(id, ChannelEvent::Closed(Some(141)));
     lab.settle();
     assert!(!lab.app.wants_input());
     lab.ends("n0", 0);
@@ -89,8 +90,8 @@ fn input_that_is_cut_short_is_no_end_of_input() {
     lab.input(b"12345");
     drain(&mut lab, "n0");
     let id = lab.id("n0");
-    lab.feed(id, FeedEvent::Complaint(b"Killed\n"));
-    lab.feed(id, FeedEvent::Closed(Some(137)));
+    lab.feed(id, ChannelEvent::Complaint(b"Killed\n"));
+    lab.feed(id, ChannelEvent::Closed(Some(137)));
     lab.settle();
     let err = lab.err();
     assert!(

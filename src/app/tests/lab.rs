@@ -1,9 +1,10 @@
 //! A laboratory: an [`App`] with nodes that answer by the script of a test, and a clock of its own.
 
-use crate::app::{App, BatchInput, Effect, Event, FeedEvent, Host, Setup};
+use crate::app::{App, BatchInput, Effect, Event, Host, Setup};
 use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
 use crate::model::{NodeId, Size};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind};
 use crate::session::known_hosts::KnownHosts;
 use crate::session::life::{Event as LifeEvent, Fault, HostKeyVerdict, Method, Methods};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -331,10 +332,13 @@ impl Lab {
                 }
                 self.sent.entry(id).or_default().extend_from_slice(&unsent);
             },
-            Effect::OpenFeed(id, request) => {
+            Effect::OpenChannel(id, ChannelId::FEED, request) => {
+                let ChannelKind::Exec(request) = request.kind else {
+                    panic!("{request:?}");
+                };
                 let nonce = request.rsplit(' ').next().unwrap();
                 let greeting = format!("{nonce}:/tmp/fifo\n");
-                self.feed(id, FeedEvent::Data(greeting.as_bytes()));
+                self.feed(id, ChannelEvent::Data(greeting.as_bytes()));
             },
             effect if self.manual => self.others.push(effect),
             Effect::Resolve(id, attempt, host, port) => {
@@ -384,8 +388,9 @@ impl Lab {
         self.app.handle(self.now, Event::Link(id, attempt, event));
     }
 
-    pub(super) fn feed(&mut self, id: NodeId, event: FeedEvent<'_>) {
-        self.app.handle(self.now, Event::Feed(id, event));
+    pub(super) fn feed(&mut self, id: NodeId, event: ChannelEvent<'_>) {
+        self.app
+            .handle(self.now, Event::Channel(id, ChannelId::FEED, event));
     }
 
     fn data(&mut self, id: NodeId, bytes: &[u8]) {

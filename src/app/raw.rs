@@ -1,0 +1,599 @@
+//! Raw shells: whose shell has the terminal, which shells go on in the background, and what they
+//! show. How a shell gets into raw mode and out of it: `session::shell`.
+
+use super::channels::Question;
+use super::{App, Effect, Mode};
+use crate::error::{Error, Result};
+use crate::model::{NodeId, Outcome, Size};
+use crate::session::detach::{Config, Detach, Fed, ReplySwallower};
+use crate::session::shell::{Leave, RawState, State, attach_command};
+use crate::term::screen::{Facts, Screen, Scrollback};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+mod foreground;
+mod list;
+
+/// How long a shell may take to come back from raw mode before a line that waits for it is given up.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// What one background shell may take of an idle turn of the loop, in bytes of its output.
+const SETTLE: usize = 64 * 1024;
+/// What a person types ahead of a node that does not read, in bytes; what is more is refused.
+const TYPED_MAX: usize = 1 << 20;
+
+/// One raw shell.
+#[derive(Debug)]
+struct Room {
+    screen: Screen,
+    /// When it was entered first.
+    since: Instant,
+    /// It printed something since it went to the background.
+    unread: bool,
+    /// It has the terminal, but no terminal is there.
+    alone: bool,
+    /// Lines wait until it is back in line mode.
+    back_by: Option<Instant>,
+    /// What ran there when it was asked last.
+    runs: Option<String>,
+}
+
+/// All raw shells.
+#[derive(Debug)]
+pub(super) struct Desk {
+    rooms: BTreeMap<NodeId, Room>,
+    /// The one that has the terminal.
+    front: Option<NodeId>,
+    /// This one gets the terminal as soon as its shell can be entered.
+    coming: Option<NodeId>,
+    keys: Detach,
+    facts: Facts,
+    /// Bytes for the terminal, of the shell in front.
+    out: Vec<u8>,
+    list: Option<list::List>,
+    /// Late replies of the terminal are kept from the prompt.
+    swallow: Option<ReplySwallower>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            front: None,
+            coming: None,
+            keys: Detach::new(Config::default()),
+            facts: Facts::default(),
+            out: Vec::new(),
+            list: None,
+            swallow: None,
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let keys = self.front.and_then(|_| self.keys.deadline());
+        let back = self.rooms.values().filter_map(|room| room.back_by).min();
+        let list = self.list.as_ref().map(list::List::deadline);
+        let swallow = self.swallow.as_ref().and_then(ReplySwallower::deadline);
+        [keys, back, list, swallow].into_iter().flatten().min()
+    }
+
+    /// What a terminal sends right after a raw shell has left it, without its late replies.
+    pub(super) fn without_replies(&mut self, now: Instant, bytes: &[u8]) -> Option<Vec<u8>> {
+        let swallow = self.swallow.as_mut()?;
+        let mut keys = Vec::new();
+        swallow.feed(bytes, now, &mut keys);
+        Some(keys)
+    }
+
+    /// A raw shell has the terminal.
+    pub(super) fn is_open(&self) -> bool {
+        self.front.is_some()
+    }
+
+    /// The node whose raw shell is awaited.
+    pub(super) fn coming(&self) -> Option<NodeId> {
+        self.coming
+    }
+}
+
+impl App {
+    /// `@node` without a command.
+    pub(super) fn attach(&mut self, now: Instant, ids: &[NodeId]) -> Result<()> {
+        let [id] = *ids else {
+            let names = self.folded(ids);
+            return Err(Error::usage(format!(
+                "a raw shell is of one node: {names} are {}",
+                ids.len()
+            ))
+            .hint("@TARGET COMMAND runs a command on all of them"));
+        };
+        if !self.is_prompt() {
+            let text = "a raw shell is entered from dust's prompt";
+            return Err(Error::usage(text).hint("`dust ssh NODE` is for the command line"));
+        }
+        if self.desk.rooms.contains_key(&id) {
+            self.come_to_front(id);
+            return Ok(());
+        }
+        self.prepare(now, id)?;
+        self.want(id);
+        self.desk.coming = Some(id);
+        self.enter_coming(now);
+        Ok(())
+    }
+
+    /// Whoever waits for a raw shell waits no more. True if somebody did.
+    pub(super) fn forget_coming(&mut self) -> bool {
+        self.desk.coming.take().is_some()
+    }
+
+    /// Enters the raw shell that is awaited, if its shell can be entered by now.
+    pub(super) fn enter_coming(&mut self, now: Instant) {
+        let Some(id) = self.desk.coming else { return };
+        let secret = self.questions.wants_secret_of(id);
+        let Some(run) = self.fleet.get_mut(id) else {
+            return;
+        };
+        // What was given before goes first.
+        let waits = !run.queue.is_empty() && run.current.is_none();
+        let Some(shell) = run.shell.as_mut().filter(|_| !waits) else {
+            return;
+        };
+        let busy = shell.state() == State::Busy;
+        if !shell.enter_raw() {
+            return;
+        }
+        if busy && let Some((tty, _)) = shell.tty() {
+            let command = attach_command(tty, !secret);
+            self.ask_node(id, Question::Terminal, command);
+        }
+        self.desk.coming = None;
+        let screen = Screen::new(self.setup.size, 0);
+        let room = Room {
+            screen,
+            since: now,
+            unread: false,
+            alone: false,
+            back_by: None,
+            runs: None,
+        };
+        self.desk.rooms.insert(id, room);
+        self.effects.push_back(Effect::Flush(id));
+        self.come_to_front(id);
+    }
+
+    /// Gives a raw shell the terminal.
+    fn come_to_front(&mut self, id: NodeId) {
+        let size = self.setup.size;
+        let bytes = self.release_terminal();
+        let Some(room) = self.desk.rooms.get_mut(&id) else {
+            return;
+        };
+        room.screen.attached();
+        if room.screen.size() != size {
+            room.screen.resize(size);
+        }
+        room.unread = false;
+        room.alone = false;
+        room.back_by = None;
+        let out = &mut self.desk.out;
+        out.extend_from_slice(&bytes);
+        // What is on the screen goes into the terminal's own scrollback: the shell's screen and the
+        // terminal's agree to the row, however the shell addresses it.
+        out.extend(std::iter::repeat_n(b'\n', usize::from(size.rows)));
+        out.extend_from_slice(b"\x1b[H");
+        out.extend_from_slice(&room.screen.repaint(Scrollback::None));
+        self.desk.front = Some(id);
+        self.desk.coming = None;
+        self.desk.keys = Detach::new(Config::default());
+        self.desk.swallow = None;
+        self.effects.push_back(Effect::Resize(id, size));
+    }
+
+    /// What all attached terminals are to show anew of the raw shell in front; `None`: there is none.
+    pub(super) fn redraw_raw(&mut self) -> Option<Vec<u8>> {
+        let room = self.desk.rooms.get_mut(&self.desk.front?)?;
+        let mut out = crate::term::screen::reset().to_vec();
+        out.extend_from_slice(b"\x1b[H\x1b[2J");
+        out.extend_from_slice(&room.screen.repaint(Scrollback::None));
+        Some(out)
+    }
+
+    /// What takes the raw shell off one terminal, while others go on showing it.
+    pub(super) fn farewell_raw(&mut self) -> Option<Vec<u8>> {
+        let room = self.desk.rooms.get_mut(&self.desk.front?)?;
+        Some(room.screen.leave())
+    }
+
+    /// These bytes are to be shown in place of all that was to be shown.
+    pub(super) fn show_raw(&mut self, bytes: Vec<u8>) {
+        self.desk.out = bytes;
+    }
+
+    /// Bytes from the terminal while a raw shell has it. What comes behind the keys that detach is
+    /// for the prompt, and returned.
+    pub(super) fn raw_input<'a>(&mut self, now: Instant, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(id) = self.desk.front else {
+            return bytes;
+        };
+        let mut typed = Vec::new();
+        let fed = self.desk.keys.feed(bytes, now, &mut typed);
+        self.type_raw(id, &typed);
+        match fed {
+            Fed::Detached { rest } => {
+                self.detach_raw();
+                self.desk.swallow = Some(ReplySwallower::new(now));
+                rest
+            },
+            Fed::Attached => &[],
+        }
+    }
+
+    fn type_raw(&mut self, id: NodeId, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) else {
+            return;
+        };
+        if shell.unsent().len() + bytes.len() > TYPED_MAX {
+            self.desk.out.push(0x07);
+            return;
+        }
+        shell.type_raw(bytes);
+        self.effects.push_back(Effect::Flush(id));
+    }
+
+    /// Bytes for the terminal of a raw shell.
+    pub(super) fn raw_output(&mut self, id: NodeId, bytes: &[u8]) {
+        let Some(room) = self.desk.rooms.get_mut(&id) else {
+            return;
+        };
+        room.screen.push(bytes);
+        if self.desk.front == Some(id) {
+            self.desk.out.extend_from_slice(bytes);
+        } else {
+            room.unread = true;
+        }
+    }
+
+    /// Reads some of what raw shells printed into the models of their screens, and answers for their
+    /// terminals; to be called when there is nothing else to do. True if more waits.
+    pub fn settle_screens(&mut self) -> bool {
+        let mut more = false;
+        let mut answers = Vec::new();
+        for (id, room) in &mut self.desk.rooms {
+            if room.screen.unsettled() > 0 {
+                more |= room.screen.settle(SETTLE);
+                let replies = room.screen.take_replies();
+                if !replies.is_empty() {
+                    answers.push((*id, replies));
+                }
+            }
+        }
+        for (id, replies) in answers {
+            self.type_raw(id, &replies);
+        }
+        more
+    }
+
+    /// Something waits for [`Self::settle_screens`].
+    pub fn has_unsettled(&self) -> bool {
+        self.desk
+            .rooms
+            .values()
+            .any(|room| room.screen.unsettled() > 0)
+    }
+
+    /// The shell in front goes to the background; true if there was one.
+    pub(super) fn detach_raw(&mut self) -> bool {
+        let Some(id) = self.desk.front else {
+            return false;
+        };
+        let name = self.name(id);
+        self.leave_front();
+        let Some(room) = self.desk.rooms.get_mut(&id) else {
+            return true;
+        };
+        room.screen.detached(&self.desk.facts);
+        let full = room.screen.alternate();
+        self.notice(&format!("[detached {name}; @{name} returns]"));
+        // A command of line mode goes on in line mode, unless it has the whole screen.
+        let job = self.fleet.get(id).is_some_and(|run| run.current.is_some());
+        if job && !full {
+            self.leave_room(id);
+        }
+        true
+    }
+
+    /// The terminal is the prompt's again.
+    fn leave_front(&mut self) {
+        let Some(id) = self.desk.front.take() else {
+            return;
+        };
+        if let Some(room) = self.desk.rooms.get_mut(&id) {
+            let leave = room.screen.leave();
+            self.desk.out.extend_from_slice(&leave);
+        }
+        let bytes = std::mem::take(&mut self.desk.out);
+        self.prompt_returns(bytes);
+    }
+
+    /// A raw shell is no raw shell any more: its node, if it is there, is in line mode.
+    fn leave_room(&mut self, id: NodeId) {
+        if self.desk.rooms.remove(&id).is_none() {
+            return;
+        }
+        if let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) {
+            shell.leave_raw();
+            let size = self.node_size(id);
+            self.effects.push_back(Effect::Resize(id, size));
+            self.effects.push_back(Effect::Flush(id));
+        }
+    }
+
+    /// A node's shell has ended, or its connection: so has its raw shell.
+    pub(super) fn raw_ended(&mut self, id: NodeId) {
+        if self.desk.coming == Some(id) {
+            self.desk.coming = None;
+        }
+        if self.desk.front == Some(id) {
+            self.leave_front();
+        }
+        self.desk.rooms.remove(&id);
+    }
+
+    /// The person's own shell has ended, in line mode's shell.
+    pub(super) fn raw_exited(&mut self, id: NodeId, status: u8) {
+        if self.desk.rooms.contains_key(&id) {
+            self.raw_ended(id);
+            let size = self.node_size(id);
+            self.effects.push_back(Effect::Resize(id, size));
+            let how = crate::output::status::outcome(&Outcome::Exit(status));
+            self.notice_of(id, &format!("its raw shell has ended ({how})"));
+        }
+    }
+
+    /// The shell is in line mode again.
+    pub(super) fn raw_lined(&mut self, id: NodeId) {
+        if self.desk.front != Some(id) {
+            self.leave_room(id);
+        }
+    }
+
+    /// The command of line mode to which somebody was attached has ended.
+    pub(super) fn raw_command_ended(&mut self, id: NodeId) {
+        if self.desk.front == Some(id) {
+            // The person is still there: here is a shell.
+            let entered = self
+                .fleet
+                .get_mut(id)
+                .and_then(|run| run.shell.as_mut())
+                .is_some_and(|shell| shell.enter_raw());
+            if entered {
+                self.effects.push_back(Effect::Flush(id));
+            } else {
+                self.leave_front();
+                self.desk.rooms.remove(&id);
+                self.desk.coming = Some(id);
+            }
+        } else {
+            self.leave_room(id);
+        }
+    }
+
+    /// Lines are to go to nodes whose shells may be raw ones in the background: these are asked to
+    /// come back to line mode. Their lines wait in the queue meanwhile.
+    pub(super) fn back_to_lines(&mut self, now: Instant, id: NodeId) {
+        let Some(room) = self.desk.rooms.get_mut(&id) else {
+            return;
+        };
+        if room.back_by.is_some() {
+            return;
+        }
+        room.screen.settle_all();
+        room.back_by = Some(now + BACK_WITHIN);
+        let full = room.screen.alternate();
+        let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) else {
+            return;
+        };
+        let gone = !full && shell.leave_raw() != Leave::Running;
+        let known = shell.tty().is_some();
+        if gone {
+            self.effects.push_back(Effect::Flush(id));
+            if self.shell_is_idle(id) {
+                self.leave_room(id);
+            }
+        } else if known {
+            self.ask_foreground(id);
+        } else {
+            self.not_at_prompt(now, id, None);
+        }
+    }
+
+    fn shell_is_idle(&self, id: NodeId) -> bool {
+        let shell = self.fleet.get(id).and_then(|run| run.shell.as_ref());
+        shell.is_some_and(|shell| shell.raw().is_none())
+    }
+
+    /// Asks a node what runs in the foreground of its raw shell.
+    fn ask_foreground(&mut self, id: NodeId) {
+        let shell = self.fleet.get(id).and_then(|run| run.shell.as_ref());
+        if let Some((tty, pid)) = shell.and_then(|shell| shell.tty()) {
+            let command = format!("exec sh -c '{}'", foreground::script(tty, pid));
+            self.ask_node(id, Question::Foreground, command);
+        }
+    }
+
+    /// A node has answered.
+    pub(super) fn node_answered(
+        &mut self,
+        now: Instant,
+        id: NodeId,
+        question: Question,
+        answer: &[u8],
+    ) {
+        if question != Question::Foreground {
+            return;
+        }
+        let found = foreground::read(answer);
+        if let Some(room) = self.desk.rooms.get_mut(&id) {
+            room.runs = found.as_ref().and_then(|found| found.runs.clone());
+            let waits = room.back_by.is_some();
+            let full = room.screen.alternate();
+            let shell = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut());
+            if let Some(shell) = shell.filter(|_| waits)
+                && shell.raw() == Some(RawState::Running)
+            {
+                let prompt = found.as_ref().is_some_and(|found| found.at_prompt);
+                if prompt && !full {
+                    shell.found_at_prompt();
+                    shell.leave_raw();
+                    self.effects.push_back(Effect::Flush(id));
+                } else {
+                    let runs = found.and_then(|found| found.runs);
+                    self.not_at_prompt(now, id, runs.as_deref());
+                }
+            }
+        }
+        self.listed(now, id);
+    }
+
+    /// A raw shell is busy: the lines that wait for its node are not run.
+    fn not_at_prompt(&mut self, now: Instant, id: NodeId, runs: Option<&str>) {
+        let name = self.name(id);
+        let Some(room) = self.desk.rooms.get_mut(&id) else {
+            return;
+        };
+        room.back_by = None;
+        let runs = match runs {
+            Some(runs) => format!("{runs} runs"),
+            None if room.screen.alternate() => "a full-screen program runs".to_owned(),
+            None => "a program runs".to_owned(),
+        };
+        let why = format!("{runs} in its raw shell; @{name} returns there");
+        let queue = self
+            .fleet
+            .get_mut(id)
+            .map(|run| std::mem::take(&mut run.queue));
+        for queued in queue.into_iter().flatten() {
+            let outcome = Outcome::NotRun(why.clone());
+            self.job_ended(now, queued.job, id, outcome, None);
+        }
+    }
+
+    pub(super) fn raw_tick(&mut self, now: Instant) {
+        if let Some(id) = self.desk.front {
+            let mut typed = Vec::new();
+            self.desk.keys.tick(now, &mut typed);
+            self.type_raw(id, &typed);
+        }
+        let mut keys = Vec::new();
+        if let Some(swallow) = &mut self.desk.swallow {
+            swallow.tick(now, &mut keys);
+        }
+        if !keys.is_empty() {
+            self.prompt_input(now, &keys);
+        }
+        let late: Vec<NodeId> = self
+            .desk
+            .rooms
+            .iter()
+            .filter(|(_, room)| room.back_by.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            if let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) {
+                shell.enter_raw();
+            }
+            self.not_at_prompt(now, id, None);
+        }
+        self.list_tick(now);
+    }
+
+    /// Takes whoever is in a node's raw shell back to the prompt.
+    ///
+    /// # Errors
+    /// There is no such node, or nobody is in its shell.
+    pub fn detach_node(&mut self, node: &str) -> Result<()> {
+        let targets = self.resolve(node)?;
+        match self.desk.front {
+            Some(id) if targets.ids() == [id] => {
+                self.detach_raw();
+                Ok(())
+            },
+            _ => {
+                let names = self.folded(targets.ids());
+                Err(Error::usage(format!("nobody is in the shell of {names}")))
+            },
+        }
+    }
+
+    /// How much is to be shown and was not yet, in bytes: of the raw shell in front, or at the prompt.
+    pub fn unshown(&self) -> usize {
+        if self.desk.is_open() {
+            self.desk.out.len()
+        } else {
+            self.out.len() + self.err.len()
+        }
+    }
+
+    /// Whether a node must wait before it may print more. `backed_up`: the terminal, or whoever
+    /// reads our output, has too much to take.
+    pub fn is_held(&self, id: NodeId, backed_up: bool) -> bool {
+        match self.desk.front {
+            Some(front) if front == id => backed_up,
+            // What others print is shown at the prompt, when that is back.
+            Some(_) if !self.is_raw(id) => self.out.len() > super::BACKLOG_MAX,
+            // The screen of a raw shell in the background takes everything.
+            _ => backed_up && !self.is_raw(id),
+        }
+    }
+
+    /// Nobody looks at the terminal (any more, or again): the model of the screen answers questions
+    /// for it, and what was printed is not kept twice.
+    pub fn nobody_looks(&mut self, nobody: bool) {
+        let Some(room) = self.desk.front.and_then(|id| self.desk.rooms.get_mut(&id)) else {
+            return;
+        };
+        if nobody {
+            self.desk.out.clear();
+        }
+        if room.alone != nobody {
+            room.alone = nobody;
+            if nobody {
+                room.screen.detached(&self.desk.facts);
+            } else {
+                room.screen.attached();
+            }
+        }
+    }
+
+    /// All terminals have this size now.
+    pub(super) fn raw_resized(&mut self, size: Size) {
+        for room in self.desk.rooms.values_mut() {
+            room.screen.resize(size);
+        }
+    }
+
+    /// The size of a node's terminal if its shell is a raw one.
+    pub(super) fn raw_size(&self, id: NodeId) -> Option<Size> {
+        self.desk.rooms.get(&id).map(|room| room.screen.size())
+    }
+
+    /// A node whose shell is a raw one.
+    pub(super) fn is_raw(&self, id: NodeId) -> bool {
+        self.desk.rooms.contains_key(&id)
+    }
+
+    /// What is to be written to the terminal for the raw shell in front.
+    pub(super) fn paint_raw(&mut self) -> Vec<u8> {
+        let mut bytes = match &mut self.mode {
+            Mode::Prompt(prompt) => prompt.take_ready(),
+            Mode::Batch(_) => Vec::new(),
+        };
+        bytes.append(&mut self.desk.out);
+        bytes
+    }
+}
