@@ -41,12 +41,17 @@ impl Backlog {
         let (mut at, mut spent, mut search_at) = (0, 0, 0);
         while at < bytes.len() && spent < budget {
             let rest = bytes.get(at..).unwrap_or_default();
-            if at >= search_at && rest.len() >= WORTH && scanner.is_idle() && core.is_plain() {
+            if at >= search_at && rest.len() >= WORTH && scanner.is_idle() {
                 let plain = plain_len(rest);
                 let (plain_text, _) = rest.split_at(plain);
                 // A shorter piece of the same text is not skippable either.
                 search_at = at + plain.max(SLICE);
-                if let Some(skip) = skippable(plain_text, core.lines_to_forget()) {
+                let lines = if plain >= WORTH {
+                    core.lines_to_forget()
+                } else {
+                    None
+                };
+                if let Some(skip) = lines.and_then(|lines| skippable(plain_text, lines)) {
                     let (skipped, _) = rest.split_at(skip);
                     let colours = attributes(skipped);
                     scanner.scan(&colours, &mut |token| core.token(&token));
@@ -73,13 +78,13 @@ impl Backlog {
 /// How many bytes of `plain` text need not be read if `lines` further lines push them out of the
 /// screen and its scrollback. None if it is not worth it.
 ///
-/// Why it is exact, with the primary screen, no scroll region and no margins: each line of plain
-/// text changes the row of the cursor, those below it, and the attributes of what comes; all else
-/// (modes, the saved cursor, tabs) it leaves alone. What is read again begins with CR LF, so that
+/// Why it is exact, where [`Core::lines_to_forget`] allows it: each line of plain text changes the
+/// row of the cursor, those below it, and the attributes of what comes; all else (modes, the saved
+/// cursor, tabs, the other screen) it leaves alone. What is read again begins with CR LF, so that
 /// the column does not depend on what was skipped. At most `rows` newlines later the cursor is on
-/// the last row, where each further newline adds a fresh row and pushes one out; after
-/// `rows + scrollback` more, all rows that are kept are of text that was read. The attributes in
-/// force come from [`attributes`].
+/// the last row of the screen, or of the scroll region that it is in; there each further newline
+/// adds a fresh row and pushes one out. So after as many again as rows are kept, all of them are of
+/// text that was read. The attributes in force come from [`attributes`].
 fn skippable(plain: &[u8], lines: usize) -> Option<usize> {
     let newline = memchr::memrchr_iter(b'\n', plain).nth(lines)?;
     let (head, _) = plain.split_at(newline);

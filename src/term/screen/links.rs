@@ -52,6 +52,19 @@ impl Links {
         self.open = None;
     }
 
+    /// True if what is written now is part of a link.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The sequence for the model that opens the link that is open, or ends any other.
+    pub(super) fn again(&mut self) -> Vec<u8> {
+        match self.open.take() {
+            Some(link) => self.open(&link),
+            None => [START, END].concat(),
+        }
+    }
+
     /// The sequence that opens the link that is open, which the model does not paint.
     pub(super) fn opened(&self) -> Vec<u8> {
         let link = self.open.iter();

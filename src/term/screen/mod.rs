@@ -269,7 +269,7 @@ impl Colours {
 
     fn set(&mut self, number: u16, rest: &str) {
         if number == 4 {
-            self.palette = true;
+            self.palette |= rest.split(';').skip(1).step_by(2).any(|c| c != "?");
             return;
         }
         for (number, colour) in (number..20).zip(rest.split(';')) {
@@ -326,7 +326,7 @@ impl Core {
                     let lines = memchr::memchr_iter(b'\n', text).count();
                     self.cost = self.cost.saturating_add(lines * self.part_cost());
                 }
-                self.model.process(text);
+                self.text(text);
             },
             Token::Escape {
                 intermediate,
@@ -344,12 +344,27 @@ impl Core {
                     _ => {
                         self.cost = self.cost.saturating_add(self.part_cost());
                         self.model.process(raw);
+                        if (intermediate, last) == (&None, &b'8') {
+                            self.keep_link();
+                        }
                     },
                 }
             },
             Token::Csi(csi) => self.csi(csi),
             Token::Osc { body, bell } => self.osc(body, *bell),
             Token::Dcs { body } => self.ask(|replies, from| replies.dcs(body, from)),
+        }
+    }
+
+    /// What is no character is shown as U+FFFD, however it was cut (Unicode §3.9).
+    fn text(&mut self, text: &[u8]) {
+        for chunk in text.utf8_chunks() {
+            if !chunk.valid().is_empty() {
+                self.model.process(chunk.valid().as_bytes());
+            }
+            if !chunk.invalid().is_empty() {
+                self.model.process("\u{fffd}".as_bytes());
+            }
         }
     }
 
@@ -368,8 +383,24 @@ impl Core {
                 self.cost = self.cost.saturating_add(self.part_cost());
                 self.model.process(csi.raw);
             },
+            // To the model a link is an attribute, which SGR 0 and a restored cursor end or bring back.
+            (0, 0, b'u') | (0, b'!', b'p') | (b'?', 0, b'l') => {
+                self.model.process(csi.raw);
+                self.keep_link();
+            },
+            (0, 0, b'm') => {
+                self.model.process(csi.raw);
+                if self.links.is_open() && csi.parameters().any(|p| p == 0) {
+                    self.keep_link();
+                }
+            },
             _ => self.model.process(csi.raw),
         }
+    }
+
+    fn keep_link(&mut self) {
+        let link = self.links.again();
+        self.model.process(&link);
     }
 
     /// REP: nine bytes can fill seven screens. Programs draw lines with it; once what the stream may
@@ -452,14 +483,24 @@ impl Core {
         std::mem::take(&mut self.cost)
     }
 
-    /// True if plain text does nothing but fill rows from the top down and push them out.
-    fn is_plain(&self) -> bool {
-        !self.modes.is_alternate() && !self.scrolls_parts()
-    }
-
-    /// So many newlines leave nothing of what was before them.
-    fn lines_to_forget(&self) -> usize {
-        2 * usize::from(self.size.rows) + self.scrollback + 1
+    /// After so many newlines in plain text nothing is left of what was before them. None if that
+    /// cannot be said: with margins, or with the cursor outside of the scroll region.
+    fn lines_to_forget(&self) -> Option<usize> {
+        if self.modes.is_on(true, 69) {
+            return None;
+        }
+        let rows = usize::from(self.size.rows);
+        if let Some((top, bottom)) = self.modes.region() {
+            let row = trace::trace(&self.model.dump_cursor(), self.size).row + 1;
+            let inside = self.modes.is_on(true, 6) || (top..=bottom).contains(&row);
+            return inside.then_some(2 * rows + 1);
+        }
+        let scrollback = if self.modes.is_alternate() {
+            0
+        } else {
+            self.scrollback
+        };
+        Some(2 * rows + scrollback + 1)
     }
 
     /// So many bytes of text were read, or need not be.

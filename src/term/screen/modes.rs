@@ -184,6 +184,8 @@ pub(super) struct Modes {
     cursor_style_used: bool,
     /// First and last row, counted from 1, if not all rows.
     region: Option<(u16, u16)>,
+    /// Tab stops were set or cleared.
+    tabs: bool,
 }
 
 impl Modes {
@@ -221,6 +223,11 @@ impl Modes {
     /// The parameter of DECSCUSR that was sent last; 0 is the terminal's default.
     pub(super) fn cursor_style(&self) -> u16 {
         self.cursor_style
+    }
+
+    /// Tab stops were set or cleared at some time.
+    pub(super) fn has_tabs(&self) -> bool {
+        self.tabs
     }
 
     /// First and last row of the scroll region, counted from 1, if it is not the whole screen.
@@ -274,6 +281,7 @@ impl Modes {
                 }
             },
             (0, b'!', b'p') => self.soft_reset(),
+            (0, 0, b'g' | b'W') => self.tabs = true,
             (b'<' | b'=' | b'>', 0, b'u') => {
                 self.kitty_used = true;
                 let [primary, alternate] = &mut self.kitty;
@@ -318,6 +326,7 @@ impl Modes {
                 self.keypad_used = true;
             },
             (None, b'c') => self.reset(),
+            (None, b'H') => self.tabs = true,
             _ => {},
         }
     }
@@ -330,6 +339,7 @@ impl Modes {
             other_keys_used: self.other_keys_used,
             keypad_used: self.keypad_used,
             cursor_style_used: self.cursor_style_used,
+            tabs: self.tabs,
             ..Self::default()
         };
     }

@@ -9,9 +9,6 @@ const LONGEST: usize = 8 * 1024;
 /// The most parameters, subparameters counted too; a sequence with more is none.
 const MOST_PARAMETERS: usize = 32;
 
-/// What is shown for the start of a character that does not go on (Unicode §3.9, U+FFFD).
-const NO_CHARACTER: &[u8] = "\u{fffd}".as_bytes();
-
 const ESC: u8 = 0x1b;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
@@ -204,17 +201,19 @@ impl Scanner {
         }
         let end = memchr::memchr(ESC, bytes).unwrap_or(bytes.len());
         let (text, rest) = bytes.split_at(end);
-        let (whole, partial) = text.split_at(text.len() - partial_char(text));
+        let cut = if rest.is_empty() {
+            partial_char(text)
+        } else {
+            0
+        };
+        let (whole, partial) = text.split_at(text.len() - cut);
         if !whole.is_empty() {
             sink(Token::Text(whole));
         }
+        self.held.extend_from_slice(partial);
         let Some((esc, rest)) = rest.split_first() else {
-            self.held.extend_from_slice(partial);
             return rest;
         };
-        if !partial.is_empty() {
-            sink(Token::Text(NO_CHARACTER));
-        }
         // Most sequences are short, whole, and at hand: no need to copy them.
         if let Some(len) = short_csi(rest) {
             let (raw, _) = bytes.split_at(end + 1 + len);
@@ -244,8 +243,7 @@ impl Scanner {
         if rest.is_empty() && partial_char(&self.held) > 0 {
             return rest;
         }
-        let whole = partial_char(&self.held) == 0;
-        sink(Token::Text(if whole { &self.held } else { NO_CHARACTER }));
+        sink(Token::Text(&self.held));
         self.held.clear();
         rest
     }

@@ -1,6 +1,13 @@
 //! Screens, held against another terminal's reading of the same bytes.
 
+mod backlog;
+mod hostile;
+mod leaving;
 mod oracle;
+mod repainting;
+mod replies;
+mod soup;
+mod speed;
 mod streams;
 
 use super::*;
@@ -12,6 +19,21 @@ const SIZE: Size = Size { cols: 80, rows: 24 };
 fn painted(screen: &mut Screen) -> Oracle {
     let mut terminal = Oracle::new(screen.size());
     terminal.feed(&screen.repaint(Scrollback::None));
+    terminal
+}
+
+/// A screen that a terminal is attached to and that a program sent `bytes`.
+fn fed(size: Size, bytes: &[u8]) -> Screen {
+    let mut screen = Screen::new(size, 100);
+    screen.attached();
+    screen.feed(bytes);
+    screen
+}
+
+/// A terminal that was sent `bytes`.
+fn there(size: Size, bytes: &[u8]) -> Oracle {
+    let mut terminal = Oracle::new(size);
+    terminal.feed(bytes);
     terminal
 }
 

@@ -64,10 +64,6 @@ impl Oracle {
         self.parser.advance(&mut self.term, bytes);
     }
 
-    pub(super) fn resize(&mut self, size: Size) {
-        self.term.resize(Shape(size));
-    }
-
     pub(super) fn title(&self) -> Option<String> {
         let events = self.events.0.borrow();
         events.iter().rev().find_map(|event| match event {
@@ -119,7 +115,8 @@ impl Oracle {
         }
         let cursor = &grid.cursor;
         let (row, col) = (cursor.point.line.0, cursor.point.column.0);
-        let wrap = cursor.input_needs_wrap;
+        // Without autowrap there is nothing to wait for.
+        let wrap = cursor.input_needs_wrap && self.mode().contains(TermMode::LINE_WRAP);
         writeln!(out, "cursor {row},{col} wrap {wrap}").unwrap();
         let mut pen = cursor.template.clone();
         pen.c = 'x';

@@ -1,0 +1,148 @@
+//! Text that is never read is text that would not have been seen.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALL: Size = Size { cols: 30, rows: 6 };
+
+/// Everything that can be told of a screen: with its scrollback, and what is not whole yet.
+fn all(screen: &mut Screen) -> String {
+    let all = screen.repaint(Scrollback::Rows(usize::MAX));
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// A stream long enough to be skipped: pieces repeated, each a different number of times.
+fn long() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => (soup::plain(), 1..150usize),
+        1 => (soup::soup(), 1..2usize),
+    ];
+    let region =
+        (1..6u8, 1..7u8, 1..7u8, any::<bool>()).prop_map(|(top, bottom, row, alternate)| {
+            let screen = if alternate { "\x1b[?1049h" } else { "" };
+            (
+                format!("{screen}\x1b[{top};{bottom}r\x1b[{row}H").into_bytes(),
+                1,
+            )
+        });
+    let piece = prop_oneof![6 => piece, 1 => region];
+    prop::collection::vec(piece, 1..6).prop_map(|pieces| {
+        let piece = |(bytes, times): &(Vec<u8>, usize)| bytes.repeat(*times);
+        pieces.iter().map(piece).collect::<Vec<_>>().concat()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_skipped_is_not_missed(
+        before in soup::soup(),
+        bytes in long(),
+        after in soup::soup(),
+        pushes in prop::collection::vec(1000..60_000usize, 1..5),
+        budget in 1000..200_000usize,
+    ) {
+        let mut read = Screen::new(SMALL, 20);
+        let mut skipped = Screen::new(SMALL, 20);
+        read.feed(&before);
+        skipped.feed(&before);
+        read.feed(&bytes);
+        let mut rest = bytes.as_slice();
+        for push in pushes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, more) = rest.split_at(rest.len().min(*push));
+            skipped.push(piece);
+            skipped.settle(budget);
+            rest = more;
+        }
+        prop_assert_eq!(all(&mut skipped), all(&mut read));
+        read.feed(&after);
+        skipped.feed(&after);
+        prop_assert_eq!(all(&mut skipped), all(&mut read));
+    }
+}
+
+#[test]
+fn a_flood_is_skipped_and_its_end_is_there() {
+    let mut screen = Screen::new(SIZE, 100);
+    let line = b"\x1b[32msome text in green\x1b[0m and plain\r\n";
+    let flood = line.repeat(100_000);
+    for piece in flood.chunks(64 * 1024) {
+        screen.push(piece);
+        assert!(screen.unsettled() <= 1024 * 1024);
+    }
+    screen.push(b"the end");
+    screen.settle_all();
+    assert_eq!(screen.unsettled(), 0);
+    let mut read = fed(SIZE, &line.repeat(300));
+    read.feed(b"the end");
+    assert_eq!(all(&mut screen), all(&mut read));
+}
+
+#[test]
+fn what_is_not_plain_is_read() {
+    // A title in the midst of the flood, the start of a full screen, a scroll region: each is seen.
+    let flood = "a line of text\r\n".repeat(5000);
+    for (inside, then) in [
+        ("\x1b]2;title\x07", ""),
+        ("\x1b[?1049h", "\x1b[?1049l"),
+        ("\x1b[2;4r", "\x1b[r\x1b[24;1H"),
+        ("\x1b[2;9r\x1b[5;1H", "\x1b[r\x1b[24;1H"),
+        ("\x1b[5;9r\x1b[3;1H", "\x1b[r\x1b[24;1H"),
+        ("\x1b[5;9r\x1b[20;1H", "\x1b[r\x1b[24;1H"),
+        ("\x1b[5;9r\x1b[?6h", "\x1b[r"),
+        ("\x1b[?1049h\x1b[5;9r\x1b[6;1H", "\x1b[?1049l"),
+        ("\x1b7", "\x1b8"),
+        ("\x1b[H", ""),
+        ("\x0e\x1b)0", ""),
+        ("\x1b[?69h\x1b[3;9s", "\x1b[?69l"),
+        ("\x1b[>5u", ""),
+    ] {
+        let stream = format!("{flood}{inside}{flood}{then}{flood}{inside}x");
+        let mut screen = Screen::new(SIZE, 50);
+        screen.push(stream.as_bytes());
+        screen.settle_all();
+        let mut read = Screen::new(SIZE, 50);
+        read.feed(stream.as_bytes());
+        assert_eq!(all(&mut screen), all(&mut read), "{inside:?}");
+    }
+}
+
+#[test]
+fn a_turn_reads_no_more_than_it_is_given() {
+    let mut screen = Screen::new(SIZE, 100);
+    screen.push(&[b'x'; 300_000]);
+    assert!(screen.settle(64 * 1024));
+    let left = screen.unsettled();
+    assert!(
+        (300_000 - 80 * 1024..300_000 - 60 * 1024).contains(&left),
+        "{left}"
+    );
+    // Newlines in a scroll region move it cell by cell: fewer of them in a turn.
+    let mut screen = Screen::new(SIZE, 100);
+    screen.push(b"\x1b[2;20r\x1b[20;1H");
+    screen.push(&b"x\n".repeat(50_000));
+    assert!(screen.settle(64 * 1024));
+    assert!(screen.unsettled() > 90_000, "{}", screen.unsettled());
+}
+
+#[test]
+fn a_narrowed_screen_forgets_as_a_new_one_does() {
+    let text =
+        "words that fill a line of eighty columns, or nearly so, to be wrapped\r\n".repeat(200);
+    let mut read = Screen::new(SIZE, 100);
+    read.feed(text.as_bytes());
+    read.resize(SMALL);
+    let mut skipped = Screen::new(SIZE, 100);
+    skipped.feed(text.as_bytes());
+    skipped.resize(SMALL);
+    let more = "short\r\n".repeat(10_000);
+    read.feed(more.as_bytes());
+    skipped.push(more.as_bytes());
+    skipped.settle_all();
+    assert_eq!(all(&mut skipped), all(&mut read));
+}
