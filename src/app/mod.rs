@@ -496,7 +496,7 @@ impl App {
     pub fn detach_node(&mut self, node: &str) -> Result<()> {
         let targets = self.resolve(node)?;
         let names = self.folded(targets.ids());
-        Err(Error::usage(format!("nobody is in the shell of {names}")))
+        Err(Error::failed(format!("nobody is in the shell of {names}")))
     }
 
     /// The size of the terminal.

@@ -108,7 +108,10 @@ fn a_person_answers_and_what_came_too_late_is_told_before_the_end() {
     assert_eq!(lab.took("n0"), "yes\nreboot\n");
     lab.ends("n0", 0);
     assert_eq!(lab.exit(), None, "the shell was asked");
-    lab.says("n0", "reboot: not found\n\u{1e}000000000000:127:1:127:\u{1e}");
+    lab.says(
+        "n0",
+        "reboot: not found\n\u{1e}000000000000:127:1:127:\u{1e}",
+    );
     lab.ends("n0", 0);
     assert_eq!(lab.exit(), Some(0));
     assert_eq!(lab.out(), "[n0] reboot: not found\n");

@@ -4,8 +4,10 @@ use super::client::{Client, QUEUE_MAX, Reading, State};
 use super::kept::Kept;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::{self, Listener};
+use crate::io::sys;
 use crate::model::Size;
-use crate::wire::{Attach, Frames, Hello, Info, ToClient, ToServer};
+use crate::term::screen::Facts;
+use crate::wire::{Attach, Frames, Hello, Info, ToClient, ToServer, Variables};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll};
 use std::collections::BTreeMap;
@@ -57,6 +59,8 @@ pub(in crate::io) struct Clients {
     next: ClientId,
     /// Who typed last, or attached after that.
     active: Option<ClientId>,
+    /// What the last terminal that was typed at said of itself.
+    facts: Facts,
     kept: Kept,
     /// Nobody was attached ever.
     fresh: bool,
@@ -81,6 +85,7 @@ impl Clients {
             all: BTreeMap::new(),
             next: 0,
             active: None,
+            facts: Facts::default(),
             kept: Kept::default(),
             fresh: true,
             began: unix_time,
@@ -265,7 +270,7 @@ impl Clients {
         let attached = client.state.is_attached();
         match message {
             ToServer::Environment(pairs) if client.state == State::New => {
-                let size = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize {
+                let size = |pairs: &Variables| -> usize {
                     pairs
                         .iter()
                         .map(|(name, value)| name.len() + value.len() + 64)
@@ -282,7 +287,10 @@ impl Clients {
                 client.state = State::Asking;
                 news.push(News::Attach(id, attach));
             },
-            ToServer::Input(bytes) if attached => news.push(News::Input(id, bytes.to_vec())),
+            ToServer::Input(bytes) if attached => {
+                client.facts.hear(bytes);
+                news.push(News::Input(id, bytes.to_vec()));
+            },
             ToServer::Resize(size) if attached => client.size = size.unwrap_or(Size::DEFAULT),
             ToServer::Detach if attached => news.push(News::Detach(id)),
             ToServer::Suspended if attached => client.state = State::Stopped(false),
@@ -437,12 +445,12 @@ impl Clients {
                 },
             }
             match client.state {
-                State::Behind(missed) if client.queue.is_empty() => {
-                    // An empty queue alone says nothing: the kernel's may be full.
-                    if super::super::sys::is_writable(client.stream.as_raw_fd()) {
-                        client.state = State::Live;
-                        news.push(News::Returned(*id, missed));
-                    }
+                // An empty queue alone says nothing: the kernel's may be full.
+                State::Behind(missed)
+                    if client.queue.is_empty() && sys::is_writable(client.stream.as_raw_fd()) =>
+                {
+                    client.state = State::Live;
+                    news.push(News::Returned(*id, missed));
                 },
                 State::Leaving if client.queue.is_empty() => gone.push(*id),
                 _ => {},
@@ -486,9 +494,15 @@ impl Clients {
     }
 
     /// The type of the active client's terminal, and its environment.
-    pub(in crate::io) fn world(&self) -> Option<(&str, &[(Vec<u8>, Vec<u8>)])> {
+    pub(in crate::io) fn world(&self) -> Option<(&str, &Variables)> {
         let client = self.all.get(&self.active?)?;
         Some((&client.term, &client.environment))
+    }
+
+    /// What the terminal that was typed at last said of itself.
+    pub(in crate::io) fn facts(&self) -> &Facts {
+        let active = self.active.and_then(|id| self.all.get(&id));
+        active.map_or(&self.facts, |client| &client.facts)
     }
 
     /// All who have a terminal.
@@ -520,6 +534,9 @@ impl Clients {
         }
         client.send(&ToClient::Detached(text), now);
         client.state = State::Leaving;
+        if self.active == Some(id) {
+            self.facts = client.facts.clone();
+        }
         self.used = unix_time;
         self.settle_active();
     }
@@ -578,6 +595,9 @@ impl Clients {
         };
         if client.state.is_attached() {
             self.used = unix_time;
+        }
+        if self.active == Some(id) {
+            self.facts = client.facts;
         }
         self.settle_active();
     }
