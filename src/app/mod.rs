@@ -17,6 +17,7 @@ mod provide;
 mod questions;
 mod routes;
 mod say;
+mod session;
 mod shells;
 mod show;
 mod typed;
@@ -28,7 +29,7 @@ pub use nodes::reason;
 use crate::cloud;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{NodeId, NodeState, Size};
 use crate::output::{Format, Printer};
 use crate::session::known_hosts::KnownHosts;
@@ -476,39 +477,6 @@ impl App {
     /// True while there is a prompt (and the terminal is dust's own).
     pub fn is_prompt(&self) -> bool {
         matches!(self.mode, Mode::Prompt(_))
-    }
-
-    /// What a session is, for those who ask: the names of its clusters, the files that they were
-    /// loaded from, and how many nodes they have.
-    pub fn summary(&self) -> (Vec<String>, Vec<PathBuf>, usize) {
-        let clusters = self.inventory.clusters();
-        let names: Vec<String> = clusters.iter().map(|one| one.name.clone()).collect();
-        let files = names
-            .iter()
-            .filter_map(|name| self.files.get(name).cloned());
-        (names.clone(), files.collect(), self.inventory.all().len())
-    }
-
-    /// Takes whoever is in a node's raw shell back to the prompt.
-    ///
-    /// # Errors
-    /// There is no such node, or nobody is in its shell.
-    pub fn detach_node(&mut self, node: &str) -> Result<()> {
-        let targets = self.resolve(node)?;
-        let names = self.folded(targets.ids());
-        Err(Error::failed(format!("nobody is in the shell of {names}")))
-    }
-
-    /// The size of the terminal.
-    pub fn size(&self) -> Size {
-        self.setup.size
-    }
-
-    /// The type of the terminal that is looked at now (TERM): for shells that are opened from now on.
-    pub fn set_term(&mut self, term: &str) {
-        if !term.is_empty() {
-            term.clone_into(&mut self.setup.term);
-        }
     }
 
     /// True while a local command has the terminal.

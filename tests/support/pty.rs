@@ -132,11 +132,6 @@ impl Pty {
         self.send("\r");
     }
 
-    /// All that was painted, as text.
-    pub(crate) fn raw_text(&self) -> String {
-        self.since(0)
-    }
-
     /// Pastes, as a terminal with bracketed paste does.
     pub(crate) fn paste(&mut self, text: &str) {
         // Terminals send a pasted newline as Enter does.

@@ -141,7 +141,7 @@ fn what_was_printed_while_nobody_looked_comes_first() {
     let mut pty = dust(&env, &["attach"], &[]);
     pty.wait_row("[n0] line 200000");
     pty.wait_prompt();
-    let start = pty.raw_text();
+    let start = pty.since(0);
     let told = start.split("earlier lines were not kept]").next().unwrap();
     let dropped: usize = told.rsplit('[').next().unwrap().trim().parse().unwrap();
     assert!(

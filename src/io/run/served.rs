@@ -153,7 +153,9 @@ impl Loop {
         let Some(clients) = self.clients() else {
             return;
         };
-        let alone = clients.admit(id, now, unix_time);
+        let Some(alone) = clients.admit(id, now, unix_time) else {
+            return;
+        };
         let fresh = clients.take_fresh();
         self.know_client(now);
         if self.local.is_some() {
