@@ -19,6 +19,7 @@ mod questions;
 mod raw;
 mod routes;
 mod say;
+mod session;
 mod shells;
 mod show;
 mod typed;
@@ -492,29 +493,6 @@ impl App {
     /// True while there is a prompt (and the terminal is dust's own).
     pub fn is_prompt(&self) -> bool {
         matches!(self.mode, Mode::Prompt(_))
-    }
-
-    /// What a session is, for those who ask: the names of its clusters, the files that they were
-    /// loaded from, and how many nodes they have.
-    pub fn summary(&self) -> (Vec<String>, Vec<PathBuf>, usize) {
-        let clusters = self.inventory.clusters();
-        let names: Vec<String> = clusters.iter().map(|one| one.name.clone()).collect();
-        let files = names
-            .iter()
-            .filter_map(|name| self.files.get(name).cloned());
-        (names.clone(), files.collect(), self.inventory.all().len())
-    }
-
-    /// The size of the terminal.
-    pub fn size(&self) -> Size {
-        self.setup.size
-    }
-
-    /// The type of the terminal that is looked at now (TERM): for shells that are opened from now on.
-    pub fn set_term(&mut self, term: &str) {
-        if !term.is_empty() {
-            term.clone_into(&mut self.setup.term);
-        }
     }
 
     /// True while a local command has the terminal.

@@ -525,7 +525,7 @@ impl App {
             },
             _ => {
                 let names = self.folded(targets.ids());
-                Err(Error::usage(format!("nobody is in the shell of {names}")))
+                Err(Error::failed(format!("nobody is in the shell of {names}")))
             },
         }
     }

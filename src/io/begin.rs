@@ -7,7 +7,7 @@ use crate::app::{App, BatchInput, Setup};
 use crate::command::cli::{Input, Options};
 use crate::command::settings::When;
 use crate::model::Size;
-use crate::wire::Hello;
+use crate::wire::{Hello, Variables};
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
@@ -23,12 +23,15 @@ const OTHER_FILES: usize = 48;
 /// typed last.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    variables: Rc<RefCell<Option<Vec<(OsString, OsString)>>>>,
+    variables: Rc<RefCell<Option<Pairs>>>,
 }
+
+/// Variables and their values.
+type Pairs = Vec<(OsString, OsString)>;
 
 impl Environment {
     /// Another client's.
-    pub fn set(&self, pairs: &[(Vec<u8>, Vec<u8>)]) {
+    pub fn set(&self, pairs: &Variables) {
         let text = |bytes: &Vec<u8>| OsString::from_vec(bytes.clone());
         let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
         self.variables.replace(Some(pairs.collect()));

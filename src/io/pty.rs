@@ -121,16 +121,6 @@ impl LocalCommand {
         drop(self.master.resize(pty_size(size)));
     }
 
-    /// Has it paint its screen again: for what does so when its terminal's size changes.
-    pub fn nudge(&self, size: Size) {
-        let other = Size {
-            rows: if size.rows > 1 { size.rows - 1 } else { 2 },
-            ..size
-        };
-        self.resize(other);
-        self.resize(size);
-    }
-
     /// Keys for the command.
     pub fn send(&mut self, bytes: &[u8]) {
         if self.input.len() < INPUT_MAX {

@@ -17,6 +17,7 @@ use super::{Place, clock, files, pty::LocalCommand, sys};
 use crate::app::{App, BACKLOG_MAX, Effect, Event};
 use crate::error::{Error, Result};
 use crate::session::life::{self, Method};
+use crate::term::screen::Screen;
 use crate::wire::Frames;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
@@ -70,6 +71,14 @@ struct Loop {
     /// Turns since the last frame in which more keys were waiting.
     unpainted: u32,
     local: Option<LocalCommand>,
+    /// It has more to say than fits in one turn.
+    local_waits: bool,
+    /// What it would show, for terminals that come later. Only in a session.
+    local_screen: Option<Screen>,
+    /// What a local command that has ended showed at last, if nobody looked.
+    last_screen: Vec<u8>,
+    /// Somebody looks, as the screen was told.
+    looked_at: bool,
     local_child: bool,
     known_hosts: Option<PathBuf>,
     history: Option<files::HistoryFile>,
@@ -156,6 +165,10 @@ impl Loop {
             err,
             unpainted: 0,
             local: None,
+            local_waits: false,
+            local_screen: None,
+            last_screen: Vec::new(),
+            looked_at: true,
             local_child: false,
             known_hosts: world.known_hosts,
             history: world.history,
@@ -183,6 +196,8 @@ impl Loop {
             let backed_up = self.is_backed_up();
             if self.links.has_ready(&self.app, backed_up)
                 || self.input_waits
+                || self.local_waits
+                || self.clients_wait()
                 || self.app.has_unsettled()
             {
                 timeout = Some(Duration::ZERO);
@@ -262,6 +277,9 @@ impl Loop {
         if let Some(size) = size {
             if let Some(local) = &self.local {
                 local.resize(size);
+            }
+            if let Some(screen) = &mut self.local_screen {
+                screen.resize(size);
             }
             self.app.handle(now, Event::Resized(size));
         }
@@ -476,11 +494,10 @@ impl Loop {
     fn flush(&mut self) {
         match &mut self.front {
             Some(Front::Own(own)) => {
-                if own.flush().is_err() {
-                    // The terminal is gone; so is whoever looked at it.
-                    own.screen.clear();
-                    self.exit.get_or_insert(129);
-                }
+                let Err(_) = own.flush() else { return };
+                // The terminal is gone; so is whoever looked at it.
+                own.screen.clear();
+                self.exit.get_or_insert(129);
             },
             Some(Front::Served(_)) => self.flush_clients(),
             None => {},

@@ -64,7 +64,7 @@ pub fn for_start() -> Result<RuntimeDir> {
         match DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 let reason = format!("cannot make {}: {error}", path.display());
-                last.get_or_insert(Error::failed(reason));
+                last = last.or_else(|| Some(Error::failed(reason)));
             },
             _ => return RuntimeDir::open(&path),
         }

@@ -1,5 +1,6 @@
 //! Numbers, texts and lists in the bodies of messages, big-endian.
 
+use super::Variables;
 use crate::model::Size;
 
 /// Appends a number of 16 bits.
@@ -41,7 +42,7 @@ pub(super) fn put_list<'a>(out: &mut Vec<u8>, items: impl ExactSizeIterator<Item
 }
 
 /// Appends variables and their values.
-pub(super) fn put_pairs(out: &mut Vec<u8>, pairs: &[(Vec<u8>, Vec<u8>)]) {
+pub(super) fn put_pairs(out: &mut Vec<u8>, pairs: &Variables) {
     put_u32(out, u32::try_from(pairs.len()).unwrap_or(u32::MAX));
     for (name, value) in pairs {
         put_bytes(out, name);
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
         Some(items)
     }
 
-    pub(super) fn pairs(&mut self) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub(super) fn pairs(&mut self) -> Option<Variables> {
         self.list(|body| Some((body.bytes()?.to_vec(), body.bytes()?.to_vec())))
     }
 

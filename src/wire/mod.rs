@@ -30,6 +30,9 @@ pub const DATA_MAX: usize = 256 * 1024;
 /// The longest name of a session, in bytes: it must fit into the name of a socket.
 pub const NAME_MAX: usize = 64;
 
+/// Variables of an environment and their values.
+pub type Variables = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Why what the other side sent cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -148,9 +148,9 @@ proptest! {
         cuts in vec(1usize..400, 1..10),
     ) {
         let up = up.concat();
-        prop_assert_eq!(through(&up, &cuts, server_again), Ok(up.clone()));
+        prop_assert_eq!(through(&up, &cuts, server_again), Ok(up));
         let down = down.concat();
-        prop_assert_eq!(through(&down, &cuts, client_again), Ok(down.clone()));
+        prop_assert_eq!(through(&down, &cuts, client_again), Ok(down));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a client says.
 
 use super::codec::{Reader, put_bytes, put_list, put_option, put_pairs, put_size};
-use super::{Fault, head};
+use super::{Fault, Variables, head};
 use crate::model::Size;
 
 pub(super) const START: u8 = 1;
@@ -46,7 +46,7 @@ pub struct OpenChannel {
     /// The type and the size of its terminal; `None`: it gets none.
     pub pty: Option<(String, Option<Size>)>,
     /// Variables for it.
-    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+    pub environment: Variables,
 }
 
 /// A message to the server of a session.
@@ -60,7 +60,7 @@ pub enum ToServer<'a> {
         words: Vec<Vec<u8>>,
     },
     /// Variables of the client's environment. Several of these add up, until `Attach`.
-    Environment(Vec<(Vec<u8>, Vec<u8>)>),
+    Environment(Variables),
     /// Show the prompt here from now on.
     Attach(Attach),
     /// Keys.

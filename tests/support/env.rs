@@ -120,6 +120,11 @@ impl Env {
         pty
     }
 
+    /// One of the folders that this world is made of.
+    pub(crate) fn folder(&self, part: &str) -> PathBuf {
+        self.dir.path().join(part)
+    }
+
     /// The folder of the sessions' sockets.
     pub(crate) fn sockets(&self) -> PathBuf {
         self.dir.path().join("run/dust")

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
@@ -64,6 +64,10 @@ impl Pty {
     pub(crate) fn spawn(mut command: Command, terminal: Terminal) -> Self {
         let pair = openpty(&terminal.winsize(), None).unwrap();
         let before = tcgetattr(&pair.slave).unwrap();
+        // Else the program itself would hold its terminal's other side.
+        for fd in [&pair.master, &pair.slave] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
         let slave = || pair.slave.try_clone().unwrap();
         command.stdin(slave()).stdout(slave()).stderr(slave());
         // SAFETY: it calls setsid and ioctl alone, which are async-signal-safe.
@@ -75,7 +79,7 @@ impl Pty {
             master: File::from(pair.master),
             slave: pair.slave,
             before,
-            parser: Parser::new(terminal.rows.max(1), terminal.cols.max(1), SCROLLBACK),
+            parser: Parser::new(terminal.rows.max(2), terminal.cols.max(8), SCROLLBACK),
             raw: Vec::new(),
         }
     }
@@ -126,11 +130,6 @@ impl Pty {
         self.send(text);
         self.wait_typed(text);
         self.send("\r");
-    }
-
-    /// All that was painted, as text.
-    pub(crate) fn raw_text(&self) -> String {
-        self.since(0)
     }
 
     /// Pastes, as a terminal with bracketed paste does.
@@ -320,7 +319,7 @@ impl Pty {
 
     /// The process group that the terminal's keys go to.
     pub(crate) fn foreground(&self) -> i32 {
-        nix::unistd::tcgetpgrp(&self.slave).unwrap().as_raw()
+        nix::unistd::tcgetpgrp(&self.master).unwrap().as_raw()
     }
 
     /// Waits for the program's end; its exit status, a signal as 128 + its number.

@@ -91,17 +91,19 @@ fn detach(name: Option<String>) -> Result<u8> {
 
 /// Asks every session to detach a node's shell: one of them may have it.
 fn detach_node(node: &str) -> Result<u8> {
-    let mut first = None;
+    let mut known = None;
     for name in runtime_dir::names() {
         let Some(mut peer) = meet::find(&name)? else {
             continue;
         };
         match told(&mut peer, &ToServer::DetachNode(node.to_owned())) {
             Ok(text) => return Ok(print(&format!("{text}\n"))),
-            Err(error) => first = first.or(Some(error)),
+            // It knows the node.
+            Err(error) if error.kind() == Kind::Failed => known = Some(error),
+            Err(_) => {},
         }
     }
-    Err(first.unwrap_or_else(|| no_session(node)))
+    Err(known.unwrap_or_else(|| no_session(node)))
 }
 
 fn told(peer: &mut Peer, message: &ToServer<'_>) -> Result<String> {

@@ -252,9 +252,8 @@ impl Relay {
     fn follow(&mut self, message: ToClient<'_>) -> Option<End> {
         match message {
             ToClient::Output(bytes) => {
-                let taken = match self.write_terminal(bytes) {
-                    Ok(taken) => taken,
-                    Err(_) => return Some(End::Lost),
+                let Ok(taken) = self.write_terminal(bytes) else {
+                    return Some(End::Lost);
                 };
                 let rest = bytes.get(taken..).unwrap_or_default();
                 self.down.extend_from_slice(rest);

@@ -12,6 +12,8 @@ use std::time::Instant;
 
 /// A local command's output is taken in pieces of this size, in bytes.
 const PTY_READ: usize = 64 * 1024;
+/// So much of it is taken in one turn, in bytes.
+const PTY_BUDGET: usize = 512 * 1024;
 
 impl Loop {
     pub(super) fn start_local(&mut self, now: Instant, line: &str) {
@@ -31,6 +33,7 @@ impl Loop {
                 ));
                 let bytes = self.app.release_terminal();
                 self.show(bytes);
+                self.begin_screen(size);
                 self.local = Some(local);
             },
             Err(error) => self.app.handle(now, Event::LocalEnded(Err(error))),
@@ -69,7 +72,13 @@ impl Loop {
         let mut buffer = vec![0; PTY_READ];
         let mut drained = false;
         let Some(front) = &mut self.front else { return };
+        let mut left = PTY_BUDGET;
+        self.local_waits = false;
         while front.takes_more() {
+            if left == 0 {
+                self.local_waits = true;
+                break;
+            }
             match local.read(&mut buffer) {
                 Some(0) => {
                     drained = true;
@@ -77,7 +86,11 @@ impl Loop {
                 },
                 Some(count) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
+                    if let Some(screen) = &mut self.local_screen {
+                        screen.push(bytes);
+                    }
                     front.show(bytes.to_vec(), now);
+                    left = left.saturating_sub(count);
                 },
                 None => {
                     // Its side of the pty is closed; SIGCHLD tells the rest.
@@ -87,13 +100,19 @@ impl Loop {
                 },
             }
         }
+        self.answer_for_terminal();
         // The shell may end before what it started: its own end counts.
         let Some(code) = ended.filter(|_| drained) else {
             return;
         };
+        let Some(mut local) = self.local.take() else {
+            return;
+        };
         drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
         let unread = local.unread();
-        self.local = None;
+        drop(local);
+        self.local_waits = false;
+        self.end_screen();
         self.app.regain_terminal();
         self.app.handle(now, Event::LocalEnded(Ok(code)));
         self.resize(now);

@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::io::clock;
 use crate::io::front::Front;
 use crate::io::server::{ClientId, Clients, News};
+use crate::model::Size;
+use crate::term::screen::{Screen, Scrollback};
+use crate::ui::RESET;
 use crate::wire::{Attach, ToClient};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -150,16 +153,19 @@ impl Loop {
         let Some(clients) = self.clients() else {
             return;
         };
-        let alone = clients.admit(id, now, unix_time);
+        let Some(alone) = clients.admit(id, now, unix_time) else {
+            return;
+        };
         let fresh = clients.take_fresh();
         self.know_client(now);
-        if !alone {
+        if self.local.is_some() {
+            self.show_local(now, id);
+        } else if !alone {
             let bytes = self.app.redraw("");
             self.show_one(now, id, bytes);
         } else if !fresh {
-            self.show_anew();
+            self.show_anew(now, id);
         }
-        self.nudge_local();
     }
 
     /// The session must have the file that the client's person named.
@@ -194,19 +200,29 @@ impl Loop {
             Some(Front::Served(clients)) => clients.others_than(id),
             _ => return,
         };
-        if others {
+        if self.local.is_some() {
+            self.show_local(now, id);
+        } else if others {
             let note = "[this terminal was behind: some output is left out here]\r\n";
             let bytes = self.app.redraw(if missed { note } else { "" });
             self.show_one(now, id, bytes);
         } else {
-            self.show_anew();
+            self.show_anew(now, id);
         }
-        self.nudge_local();
     }
 
     /// The one who looks now was not there before: first comes what was printed meanwhile.
-    fn show_anew(&mut self) {
+    fn show_anew(&mut self, now: Instant, id: ClientId) {
+        let screen = std::mem::take(&mut self.last_screen);
+        if !screen.is_empty() {
+            self.show_one(now, id, [RESET, &screen].concat());
+        }
         self.app.regain_terminal();
+        self.show_kept();
+    }
+
+    /// What was printed while nobody looked is shown next.
+    fn show_kept(&mut self) {
         let Some(Front::Served(clients)) = &mut self.front else {
             return;
         };
@@ -221,11 +237,60 @@ impl Loop {
         }
     }
 
-    /// A local command that fills the screen paints it again for a terminal that it has not seen.
-    fn nudge_local(&mut self) {
-        let size = self.front.as_ref().and_then(Front::size);
-        if let (Some(local), Some(size)) = (&self.local, size) {
-            local.nudge(size);
+    /// What a local command shows, for a terminal that it has not seen.
+    fn show_local(&mut self, now: Instant, id: ClientId) {
+        let mut bytes = RESET.to_vec();
+        if let Some(screen) = &mut self.local_screen {
+            bytes.extend(screen.repaint(Scrollback::None));
+        }
+        self.show_one(now, id, bytes);
+    }
+
+    /// A local command has the terminal: what it shows is remembered for those who come later.
+    pub(super) fn begin_screen(&mut self, size: Size) {
+        self.last_screen.clear();
+        if let Some(Front::Served(_)) = &self.front {
+            self.local_screen = Some(Screen::new(size, 0));
+            self.looked_at = true;
+            self.answer_for_terminal();
+        }
+    }
+
+    /// Questions that a local command asks while nobody looks are answered all the same.
+    pub(super) fn answer_for_terminal(&mut self) {
+        let (Some(Front::Served(clients)), Some(screen)) = (&self.front, &mut self.local_screen)
+        else {
+            return;
+        };
+        let looked_at = clients.anybody();
+        if looked_at != self.looked_at {
+            self.looked_at = looked_at;
+            if looked_at {
+                screen.attached();
+            } else {
+                screen.detached(clients.facts());
+            }
+        }
+        if !looked_at {
+            screen.settle_all();
+            let replies = screen.take_replies();
+            if let Some(local) = self.local.as_mut().filter(|_| !replies.is_empty()) {
+                local.send(&replies);
+            }
+        }
+    }
+
+    /// The local command has ended. Who comes next sees its last words, if nobody did.
+    pub(super) fn end_screen(&mut self) {
+        if let Some(mut screen) = self.local_screen.take()
+            && let Some(Front::Served(clients)) = &self.front
+        {
+            if clients.anybody() {
+                self.show_kept();
+            } else {
+                self.last_screen = screen.repaint(Scrollback::None);
+                self.last_screen.extend(screen.leave());
+            }
         }
     }
 

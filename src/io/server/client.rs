@@ -2,7 +2,8 @@
 
 use super::queue::Queue;
 use crate::model::Size;
-use crate::wire::{Fault, Frames, Hello, ToClient};
+use crate::term::screen::Facts;
+use crate::wire::{Fault, Frames, Hello, ToClient, Variables};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -55,7 +56,9 @@ pub(super) struct Client {
     pub(super) ready: bool,
     pub(super) size: Size,
     pub(super) term: String,
-    pub(super) environment: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) environment: Variables,
+    /// What its terminal said of itself.
+    pub(super) facts: Facts,
 }
 
 /// What reading from a client gave.
@@ -84,6 +87,7 @@ impl Client {
             size: Size::DEFAULT,
             term: String::new(),
             environment: Vec::new(),
+            facts: Facts::default(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! All clients of a session: who is shown it, who is behind, who asks.
 
-use super::client::{Client, QUEUE_MAX, Reading, State};
+use super::client::{Client, QUEUE_MAX, State};
 use super::kept::Kept;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::{self, Listener};
+use crate::io::sys;
 use crate::model::Size;
-use crate::wire::{Attach, Frames, Hello, Info, ToClient, ToServer};
+use crate::term::screen::Facts;
+use crate::wire::{Attach, Frames, Hello, Info, ToClient, Variables};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll};
 use std::collections::BTreeMap;
@@ -18,8 +20,6 @@ use std::time::Instant;
 
 /// More clients than this are turned away.
 const CLIENTS_MAX: usize = 64;
-/// More of a client's environment than this is not kept, in bytes.
-const ENVIRONMENT_MAX: usize = 1 << 20;
 /// What fails after this is no fault of the client: dust's status for it.
 const FAILED: u8 = 1;
 
@@ -53,16 +53,18 @@ pub(in crate::io) struct Clients {
     name: String,
     hello: Hello,
     listener: Listener,
-    all: BTreeMap<ClientId, Client>,
+    pub(super) all: BTreeMap<ClientId, Client>,
     next: ClientId,
     /// Who typed last, or attached after that.
-    active: Option<ClientId>,
+    pub(super) active: Option<ClientId>,
+    /// What the last terminal that was typed at said of itself.
+    facts: Facts,
     kept: Kept,
     /// Nobody was attached ever.
     fresh: bool,
     began: i64,
-    used: i64,
-    typed: Instant,
+    pub(super) used: i64,
+    pub(super) typed: Instant,
 }
 
 impl Clients {
@@ -81,6 +83,7 @@ impl Clients {
             all: BTreeMap::new(),
             next: 0,
             active: None,
+            facts: Facts::default(),
             kept: Kept::default(),
             fresh: true,
             began: unix_time,
@@ -187,149 +190,22 @@ impl Clients {
         self.all.values().any(|client| client.ready)
     }
 
-    /// Reads what clients sent.
-    pub(in crate::io) fn read(&mut self, now: Instant, unix_time: i64) -> Vec<News> {
-        let ready: Vec<ClientId> = self
-            .all
-            .iter()
-            .filter(|(_, client)| client.ready)
-            .map(|(id, _)| *id)
-            .collect();
-        let mut news = Vec::new();
-        for id in ready {
-            let Some(client) = self.all.get_mut(&id) else {
-                continue;
-            };
-            let reading = client.read();
-            client.ready = reading == Reading::More;
-            let understood = Self::understand(id, client, now, &mut news);
-            if let Err(why) = understood {
-                client.send(&ToClient::Refused(FAILED, why), now);
-                client.state = State::Leaving;
-                client.ready = false;
-            }
-            if reading == Reading::Gone {
-                self.remove(id, unix_time);
-            }
-        }
-        for one in &news {
-            if let News::Input(id, _) = one {
-                self.active = Some(*id);
-                self.typed = now;
-                self.used = unix_time;
-            }
-        }
-        self.settle_active();
-        news
-    }
-
-    fn understand(
+    /// Shows a client the session from now on. True if nobody else is shown it; `None` if it has
+    /// gone already.
+    pub(in crate::io) fn admit(
+        &mut self,
         id: ClientId,
-        client: &mut Client,
         now: Instant,
-        news: &mut Vec<News>,
-    ) -> Result<(), String> {
-        if !client.greet()? {
-            return Ok(());
-        }
-        if client.state == State::Leaving {
-            return Ok(());
-        }
-        let mut frames = std::mem::take(&mut client.frames);
-        let mut result = Ok(());
-        loop {
-            let message = match frames.next_frame() {
-                Ok(Some((kind, body))) => ToServer::decode(kind, body),
-                Ok(None) => break,
-                Err(fault) => Err(fault),
-            };
-            result = match message {
-                Ok(message) => Self::message(id, client, now, message, news),
-                Err(fault) => Err(fault.to_string()),
-            };
-            if result.is_err() {
-                break;
-            }
-        }
-        client.frames = frames;
-        result
-    }
-
-    fn message(
-        id: ClientId,
-        client: &mut Client,
-        now: Instant,
-        message: ToServer<'_>,
-        news: &mut Vec<News>,
-    ) -> Result<(), String> {
-        let attached = client.state.is_attached();
-        match message {
-            ToServer::Environment(pairs) if client.state == State::New => {
-                let size = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize {
-                    pairs
-                        .iter()
-                        .map(|(name, value)| name.len() + value.len() + 64)
-                        .sum()
-                };
-                if size(&client.environment) + size(&pairs) <= ENVIRONMENT_MAX {
-                    client.environment.extend(pairs);
-                }
-            },
-            ToServer::Attach(attach) if client.state == State::New => {
-                client.size = attach.size.unwrap_or(Size::DEFAULT);
-                client.term.clone_from(&attach.term);
-                // It is one of those that count from here on, whatever is decided.
-                client.state = State::Asking;
-                news.push(News::Attach(id, attach));
-            },
-            ToServer::Input(bytes) if attached => news.push(News::Input(id, bytes.to_vec())),
-            ToServer::Resize(size) if attached => client.size = size.unwrap_or(Size::DEFAULT),
-            ToServer::Detach if attached => news.push(News::Detach(id)),
-            ToServer::Suspended if attached => client.state = State::Stopped(false),
-            ToServer::Continued(size) if attached => {
-                client.size = size.unwrap_or(Size::DEFAULT);
-                let missed = matches!(client.state, State::Stopped(true) | State::Behind(true));
-                client.state = State::Live;
-                client.progress = now;
-                news.push(News::Returned(id, missed));
-            },
-            ToServer::Info if !attached => {
-                client.state = State::Asking;
-                news.push(News::Info(id));
-            },
-            ToServer::DetachAll if !attached => {
-                client.state = State::Asking;
-                news.push(News::DetachAll(id));
-            },
-            ToServer::DetachNode(node) if !attached => {
-                client.state = State::Asking;
-                news.push(News::DetachNode(id, node));
-            },
-            ToServer::Kill if !attached => {
-                client.state = State::Asking;
-                news.push(News::Kill);
-            },
-            ToServer::OpenChannel(open) if client.state == State::New => {
-                client.state = State::Leaving;
-                let why = format!("this session lends no connections (to {})", open.node);
-                client.send(&ToClient::Failed(why), now);
-            },
-            _ => return Err("this message is out of place".to_owned()),
-        }
-        Ok(())
-    }
-
-    /// Shows a client the session from now on. True if nobody else is shown it.
-    pub(in crate::io) fn admit(&mut self, id: ClientId, now: Instant, unix_time: i64) -> bool {
+        unix_time: i64,
+    ) -> Option<bool> {
         let alone = !self.anybody();
-        if let Some(client) = self.all.get_mut(&id) {
-            client.send(&ToClient::Welcome(self.name.clone()), now);
-            client.state = State::Live;
-            self.active = Some(id);
-            self.typed = now;
-            self.used = unix_time;
-        }
-        alone
+        let client = self.all.get_mut(&id)?;
+        client.send(&ToClient::Welcome(self.name.clone()), now);
+        client.state = State::Live;
+        self.active = Some(id);
+        self.typed = now;
+        self.used = unix_time;
+        Some(alone)
     }
 
     /// True until the first client is admitted: nothing was ever shown.
@@ -437,12 +313,12 @@ impl Clients {
                 },
             }
             match client.state {
-                State::Behind(missed) if client.queue.is_empty() => {
-                    // An empty queue alone says nothing: the kernel's may be full.
-                    if super::super::sys::is_writable(client.stream.as_raw_fd()) {
-                        client.state = State::Live;
-                        news.push(News::Returned(*id, missed));
-                    }
+                // An empty queue alone says nothing: the kernel's may be full.
+                State::Behind(missed)
+                    if client.queue.is_empty() && sys::is_writable(client.stream.as_raw_fd()) =>
+                {
+                    client.state = State::Live;
+                    news.push(News::Returned(*id, missed));
                 },
                 State::Leaving if client.queue.is_empty() => gone.push(*id),
                 _ => {},
@@ -486,9 +362,15 @@ impl Clients {
     }
 
     /// The type of the active client's terminal, and its environment.
-    pub(in crate::io) fn world(&self) -> Option<(&str, &[(Vec<u8>, Vec<u8>)])> {
+    pub(in crate::io) fn world(&self) -> Option<(&str, &Variables)> {
         let client = self.all.get(&self.active?)?;
         Some((&client.term, &client.environment))
+    }
+
+    /// What the terminal that was typed at last said of itself.
+    pub(in crate::io) fn facts(&self) -> &Facts {
+        let active = self.active.and_then(|id| self.all.get(&id));
+        active.map_or(&self.facts, |client| &client.facts)
     }
 
     /// All who have a terminal.
@@ -520,6 +402,9 @@ impl Clients {
         }
         client.send(&ToClient::Detached(text), now);
         client.state = State::Leaving;
+        if self.active == Some(id) {
+            self.facts = client.facts.clone();
+        }
         self.used = unix_time;
         self.settle_active();
     }
@@ -572,18 +457,21 @@ impl Clients {
         }
     }
 
-    fn remove(&mut self, id: ClientId, unix_time: i64) {
+    pub(super) fn remove(&mut self, id: ClientId, unix_time: i64) {
         let Some(client) = self.all.remove(&id) else {
             return;
         };
         if client.state.is_attached() {
             self.used = unix_time;
         }
+        if self.active == Some(id) {
+            self.facts = client.facts;
+        }
         self.settle_active();
     }
 
     /// Somebody who is attached is the active one, if there is anybody.
-    fn settle_active(&mut self) {
+    pub(super) fn settle_active(&mut self) {
         let attached = |id: &ClientId| {
             let client = self.all.get(id);
             client.is_some_and(|client| client.state.is_attached())

@@ -3,6 +3,7 @@
 
 mod client;
 mod clients;
+mod hear;
 mod kept;
 mod queue;
 mod start;

@@ -13,6 +13,7 @@ use nix::unistd::geteuid;
 use super::{attached, dust, prompt};
 use crate::support::deps::skip;
 use crate::support::env::Env;
+use crate::support::wait_until;
 
 fn hello() -> Vec<u8> {
     Hello::new(1, b"/bin/other").encode()
@@ -153,6 +154,7 @@ fn a_client_that_never_reads_is_bounded() {
     stream.set_nonblocking(true).unwrap();
     while stream.write_all(&keys).is_ok() {}
     drop(stream);
+    wait_until("all of it is read", || attached(&env) == 1);
     pty.send("\x15");
     pty.wait_prompt();
     pty.command("!echo alive");
