@@ -14,10 +14,11 @@ pub(super) use seats::address;
 
 use super::inventory::account;
 use super::{App, Effect, Mode};
+use crate::cloud::settle::conflict;
 use crate::cloud::{Account, Ask, Claim, Fault, Wanted};
 use crate::command::{Command, Line};
 use crate::config::{ClusterDef, Provider};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::NodeId;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -145,7 +146,7 @@ impl App {
         id
     }
 
-    /// Asks what there is for a cluster, or for all.
+    /// Asks what there is for a cluster that was loaded, or for all.
     pub(super) fn ask_inventory(&mut self, now: Instant, only: Option<&str>) {
         let mut accounts: Vec<Account> = Vec::new();
         for cluster in self.inventory.clusters() {
@@ -158,7 +159,11 @@ impl App {
             }
         }
         for account in accounts {
-            self.ask_cloud(now, &account, Ask::Describe, What::Inventory, Vec::new());
+            let asked = self.ask_cloud(now, &account, Ask::Describe, What::Inventory, Vec::new());
+            // Lines about nodes wait for what was loaded, and nothing else does: `help` ends at once.
+            if let Some(asked) = self.clouds.asked.get_mut(&asked).filter(|_| only.is_some()) {
+                asked.quiet = true;
+            }
         }
     }
 
@@ -428,6 +433,5 @@ impl App {
 
 /// What is said of a node that several instances claim to be.
 fn claimed(ids: &[String]) -> String {
-    let ids = ids.join(" and ");
-    format!("{ids} claim to be it; nothing is done to any of them (terminate one by its id)")
+    news::as_error(Kind::Failed, &conflict(ids), None).to_string()
 }

@@ -147,7 +147,13 @@ impl Call {
     }
 
     fn failed(&self, node: &str, fault: Fault) {
-        self.tell(News::NodeFailed(node.to_owned(), fault));
+        self.all_failed([node], fault);
+    }
+
+    /// It failed for several nodes, for the same reason.
+    fn all_failed<'n>(&self, nodes: impl IntoIterator<Item = &'n str>, fault: Fault) {
+        let nodes = nodes.into_iter().map(str::to_owned).collect();
+        self.tell(News::NodesFailed(nodes, fault));
     }
 
     /// Reads every instance of the region, and tells.

@@ -312,3 +312,14 @@ fn columns_fit_the_terminal() {
         "{rows:?}"
     );
 }
+
+#[test]
+fn a_batch_that_is_not_about_nodes_waits_for_nobody() {
+    let lab = Lab::batch_on("sample.cnf", &["help show"], |_| {});
+    assert_eq!(lab.exit(), Some(0));
+    let mut lab = Lab::batch_on("sample.cnf", &["refresh"], |_| {});
+    assert_eq!(lab.exit(), None, "who asks wants to know");
+    lab.described(&[]);
+    lab.described(&[]);
+    assert_eq!(lab.exit(), Some(0));
+}
