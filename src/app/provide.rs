@@ -192,7 +192,7 @@ impl App {
         let instances = self.claims(&instances);
         if yes || self.setup.yes {
             self.end_now(now, op, &locals, instances);
-        } else if self.is_batch() || !self.setup.person {
+        } else if !self.setup.person {
             let text = format!("will not {verb} without being sure: {names}");
             return Err(Error::usage(text).hint("-y says yes"));
         } else {
@@ -209,7 +209,11 @@ impl App {
                 instances,
                 word,
             });
-            self.show_confirm(&question);
+            if self.is_batch() {
+                self.ask_to_be_sure(&question);
+            } else {
+                self.show_confirm(&question);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Clusters of EC2 instances: what is asked of EC2 and when, and what follows the answers.
 
 mod boot;
+mod closed;
 mod console;
 mod news;
 mod print;
@@ -10,6 +11,7 @@ mod settle;
 mod stages;
 mod tags;
 
+pub(super) use closed::Closed;
 pub(super) use seats::address;
 
 use super::inventory::account;

@@ -20,6 +20,7 @@ impl App {
             News::Plan(plan) => self.plan_told(now, request, &plan),
             News::Step(text) => self.notice(&text),
             News::Launched => self.start_acted(now, request),
+            News::Closed(cluster, group, ports) => self.closed(request, cluster, group, ports),
             News::NodesFailed(names, fault) => self.nodes_failed(now, request, &names, &fault),
             News::Keys(pairs) => self.print_keys(request, &pairs),
             News::Rules(groups) => self.print_rules(&groups),

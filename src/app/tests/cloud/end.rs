@@ -269,3 +269,21 @@ fn failures_in_a_row_are_told_once() {
     let told = rows.iter().filter(|row| row.contains("throttled"));
     assert_eq!(told.count(), 1, "{rows:?}");
 }
+
+#[test]
+fn at_a_terminal_a_batch_asks() {
+    for (word, sure) in [("y", true), ("n", false), ("", false)] {
+        let mut lab = Lab::batch_on("sample.cnf", &["stop worker*"], |setup| setup.person = true);
+        lab.described(&three(Running));
+        assert_eq!(lab.err(), "stop worker[0-1] (2)? [y/N] ");
+        assert_eq!(lab.exit(), None);
+        lab.input(format!("{word}\n").as_bytes());
+        assert_eq!(!lab.asks_nothing(), sure);
+        if sure {
+            assert!(matches!(lab.asked().2, Ask::Stop(claims) if claims.len() == 2));
+        } else {
+            assert_eq!(lab.err(), "\nnothing was done\n");
+            assert_eq!(lab.exit(), Some(0));
+        }
+    }
+}
