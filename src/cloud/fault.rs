@@ -10,9 +10,15 @@ pub const CREDENTIALS_HINT: &str = "`aws configure`, `aws sso login`, `profile=`
 /// and why it has none.
 pub fn no_credentials(profile: Option<&str>, why: &str) -> Fault {
     // The SDK's words for "there is nothing there".
-    let nothing = ["", "the credential provider was not enabled"];
+    let nothing = [
+        "",
+        "the credential provider was not enabled",
+        "no providers in chain provided credentials",
+    ];
     let why = line(why);
-    let why = Some(why).filter(|why| !nothing.contains(&why.as_str()));
+    let is_absent = |why: &str| profile.is_some() && why.contains("was not defined");
+    let says_nothing = |why: &str| nothing.contains(&why) || is_absent(why);
+    let why = Some(why).filter(|why| !says_nothing(why));
     let text = match (profile, why) {
         (Some(profile), Some(why)) => format!("no AWS credentials in the profile {profile}: {why}"),
         (Some(profile), None) => {
@@ -310,6 +316,11 @@ mod tests {
             (
                 Some("work"),
                 nothing,
+                "no AWS credentials: there is no profile work, or it has none",
+            ),
+            (
+                Some("work"),
+                "profile `work` was not defined: could not find source profile work",
                 "no AWS credentials: there is no profile work, or it has none",
             ),
             (

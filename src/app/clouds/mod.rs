@@ -325,10 +325,14 @@ impl App {
         if known.is_some_and(|known| known.told) {
             return Ok(());
         }
+        const TEXT: &str = "EC2 has not told what there is";
+        // In a batch the line above says why, and what to do.
+        if self.is_batch() {
+            return Err(Error::failed(TEXT));
+        }
         let fault = known.and_then(|known| known.fault.as_ref());
         let why = fault.map_or_else(String::new, |fault| format!(": {}", fault.text));
-        let text = format!("EC2 has not told what there is{why}");
-        Err(Error::failed(text).hint("refresh asks again"))
+        Err(Error::failed(format!("{TEXT}{why}")).hint("refresh asks again"))
     }
 
     /// The instances of nodes, by account and cluster; nodes without one are left out.

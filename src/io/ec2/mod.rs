@@ -123,7 +123,11 @@ async fn answer(
             apis.forget(&account);
         }
         match trouble.failure {
-            Some(Failure::Credentials(why)) => no_credentials(account.profile.as_deref(), &why),
+            Some(Failure::Credentials(why)) => {
+                let of_environment = || std::env::var("AWS_PROFILE").ok();
+                let profile = account.profile.clone().or_else(of_environment);
+                no_credentials(profile.as_deref(), &why)
+            },
             _ => trouble.fault,
         }
     })
