@@ -115,6 +115,7 @@ impl App {
             && self.requests.is_empty()
             && self.cloud_is_done()
             && !self.local_runs
+            && !self.questions.are_decisive()
             && !self.is_unsettled()
     }
 

@@ -80,8 +80,13 @@ impl Inventory {
 
     /// The working set is all there is.
     pub(super) fn works_on_all(&self) -> bool {
-        let working: HashSet<&NodeId> = self.working.iter().collect();
         let mut nodes = self.nodes.iter();
+        // It was taken in the order of the nodes most likely; then nothing has to be hashed.
+        let all = nodes.clone().filter(|node| !node.aside);
+        if all.map(|node| &node.id).eq(&self.working) {
+            return true;
+        }
+        let working: HashSet<&NodeId> = self.working.iter().collect();
         nodes.all(|node| node.aside || working.contains(&node.id))
     }
 

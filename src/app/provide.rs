@@ -6,7 +6,7 @@ use super::{App, Effect, Provided, ProviderOp};
 use crate::config::Provider;
 use crate::error::{Error, Kind, Result};
 use crate::model::{NodeId, NodeState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -172,20 +172,17 @@ impl App {
             ));
             return Ok(());
         }
-        // All of a cluster is gone for good: that wants more than a y.
+        // All that is left of a cluster is gone for good: that wants more than a y.
         let whole = self.inventory.clusters().iter().find(|cluster| {
-            let of_it = |id: &NodeId| {
-                self.inventory
-                    .get(*id)
-                    .is_some_and(|n| n.cluster == cluster.name)
+            let of_it = |id: &&NodeId| {
+                let node = self.inventory.get(**id);
+                node.is_some_and(|node| node.cluster == cluster.name && !node.aside)
             };
-            let all = self
-                .inventory
-                .nodes()
-                .iter()
-                .filter(|node| node.cluster == cluster.name);
-            let all = all.filter(|node| node.state != NodeState::Absent).count();
-            all > 1 && ids.iter().filter(|id| of_it(id)).count() == all
+            let nodes = self.inventory.nodes().iter();
+            let mut left = nodes
+                .filter(|node| node.cluster == cluster.name && !node.aside && ends(self, &node.id));
+            let of_it: HashSet<&NodeId> = ids.iter().filter(of_it).collect();
+            of_it.len() > 1 && left.all(|node| of_it.contains(&node.id))
         });
         let word = whole
             .filter(|_| op == ProviderOp::Terminate)
@@ -195,7 +192,7 @@ impl App {
         let instances = self.claims(&instances);
         if yes || self.setup.yes {
             self.end_now(now, op, &locals, instances);
-        } else if self.is_batch() || !self.setup.person {
+        } else if !self.setup.person {
             let text = format!("will not {verb} without being sure: {names}");
             return Err(Error::usage(text).hint("-y says yes"));
         } else {
@@ -212,7 +209,11 @@ impl App {
                 instances,
                 word,
             });
-            self.show_confirm(&question);
+            if self.is_batch() {
+                self.ask_to_be_sure(&question);
+            } else {
+                self.show_confirm(&question);
+            }
         }
         Ok(())
     }

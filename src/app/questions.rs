@@ -1,6 +1,7 @@
 //! What nodes and keys ask of the person: passwords, codes, passphrases. A question is asked once;
 //! the same question of other nodes gets the same answer, until it proves wrong.
 
+use super::clouds::Closed;
 use super::{App, Effect, KeyState};
 use crate::model::NodeId;
 use crate::session::life::{Event as LifeEvent, Question};
@@ -22,6 +23,10 @@ enum Asker {
     Key(PathBuf),
     /// Commands that run on nodes, such as sudo.
     Commands(Vec<NodeId>),
+    /// dust, before it does what cannot be undone. At a prompt it asks in another way.
+    Sure,
+    /// dust, about a security group that lets nobody in.
+    Closed(Closed),
 }
 
 #[derive(Debug)]
@@ -46,6 +51,12 @@ impl Questions {
         let pending = self.pending.front()?;
         let question = pending.questions.get(pending.answers.len())?;
         Some((question.text.clone(), question.echo))
+    }
+
+    /// Something is done only once it is answered.
+    pub(super) fn are_decisive(&self) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|pending| matches!(pending.asker, Asker::Sure | Asker::Closed(_)))
     }
 }
 
@@ -156,6 +167,26 @@ impl App {
         self.show_question();
     }
 
+    /// Asks in a batch before something is done.
+    pub(super) fn ask_to_be_sure(&mut self, text: &str) {
+        self.ask_openly(Asker::Sure, text.to_owned());
+    }
+
+    /// Asks who may be let in.
+    pub(super) fn ask_who_may(&mut self, closed: Closed) {
+        let text = closed.question();
+        self.ask_openly(Asker::Closed(closed), text);
+    }
+
+    fn ask_openly(&mut self, asker: Asker, text: String) {
+        self.questions.pending.push_back(Pending {
+            asker,
+            questions: vec![Question { text, echo: true }],
+            answers: Vec::new(),
+        });
+        self.show_question();
+    }
+
     /// A command on a node waits at a password question.
     pub(super) fn wants_secret(&mut self, id: NodeId) {
         if !self.setup.person {
@@ -240,6 +271,14 @@ impl App {
                     let why = format!("{}: no passphrase was given", path.display());
                     self.key_loaded(now, &path, Err(why));
                 }
+            },
+            Asker::Sure => {
+                let word = pending.answers.first().map(|word| word.as_str());
+                self.confirmed(now, word);
+            },
+            Asker::Closed(closed) => {
+                let word = pending.answers.first().map(|word| word.as_str());
+                self.open_to(now, closed, word);
             },
             Asker::Commands(ids) => {
                 for id in ids {

@@ -228,11 +228,8 @@ impl App {
     fn details(&self, node: &Node) -> String {
         let mut text = format!("{}\n", node.name);
         let mut put = |key: &str, value: &str| {
-            let _ = writeln!(
-                text,
-                "  {key:<14} {}",
-                crate::output::clean(value.as_bytes())
-            );
+            let line = format!("  {key:<14} {value}");
+            let _ = writeln!(text, "{}", crate::output::clean(line.as_bytes()));
         };
         put("cluster", &node.cluster);
         put("index", &node.index.to_string());

@@ -10,9 +10,15 @@ pub const CREDENTIALS_HINT: &str = "`aws configure`, `aws sso login`, `profile=`
 /// and why it has none.
 pub fn no_credentials(profile: Option<&str>, why: &str) -> Fault {
     // The SDK's words for "there is nothing there".
-    let nothing = ["", "the credential provider was not enabled"];
+    let nothing = [
+        "",
+        "the credential provider was not enabled",
+        "no providers in chain provided credentials",
+    ];
     let why = line(why);
-    let why = Some(why).filter(|why| !nothing.contains(&why.as_str()));
+    let is_absent = |why: &str| profile.is_some() && why.contains("was not defined");
+    let says_nothing = |why: &str| nothing.contains(&why) || is_absent(why);
+    let why = Some(why).filter(|why| !says_nothing(why));
     let text = match (profile, why) {
         (Some(profile), Some(why)) => format!("no AWS credentials in the profile {profile}: {why}"),
         (Some(profile), None) => {
@@ -63,6 +69,15 @@ impl Failure {
         matches!(self, Self::TimedOut | Self::Unreached(_) | Self::Broken(_))
     }
 
+    /// True if other credentials are needed.
+    pub fn is_of_credentials(&self) -> bool {
+        match self {
+            Self::Credentials(_) => true,
+            Self::Refused { code, .. } => is_expiry(code) || is_distrust(code),
+            Self::TimedOut | Self::Unreached(_) | Self::Broken(_) => false,
+        }
+    }
+
     /// True if it was not done, since there were too many calls.
     pub fn is_throttled(&self) -> bool {
         self.code().is_some_and(is_throttling)
@@ -87,7 +102,36 @@ impl Failure {
 pub fn is_throttling(code: &str) -> bool {
     matches!(
         code,
-        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException"
+        "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "EC2ThrottledException"
+            | "TooManyRequestsException"
+            | "SlowDown"
+    )
+}
+
+/// True for the codes of credentials whose time is over.
+fn is_expiry(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
+    )
+}
+
+/// True for the codes of credentials that AWS does not accept.
+fn is_distrust(code: &str) -> bool {
+    matches!(
+        code,
+        "AuthFailure"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature"
     )
 }
 
@@ -101,15 +145,10 @@ pub fn explain(operation: &str, code: &str, message: &str) -> Fault {
             Fault::new(format!("not allowed to do {action}"))
                 .hint(format!("the user or role needs the permission {action}"))
         },
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+        code if is_expiry(code) => {
             Fault::new("the AWS credentials have expired").hint(CREDENTIALS_HINT)
         },
-        "AuthFailure"
-        | "InvalidClientTokenId"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "MissingAuthenticationToken"
-        | "IncompleteSignature" => {
+        code if is_distrust(code) => {
             Fault::new(format!("AWS does not accept the credentials: {told}"))
                 .hint(CREDENTIALS_HINT)
         },
@@ -281,6 +320,11 @@ mod tests {
             ),
             (
                 Some("work"),
+                "profile `work` was not defined: could not find source profile work",
+                "no AWS credentials: there is no profile work, or it has none",
+            ),
+            (
+                Some("work"),
                 "it is over",
                 "no AWS credentials in the profile work: it is over",
             ),
@@ -303,6 +347,9 @@ mod tests {
         assert!(refused("RequestLimitExceeded").is_throttled());
         assert!(!refused("InvalidAMIID.NotFound").is_throttled());
         assert!(!Failure::Credentials(String::new()).is_unsure());
+        assert!(Failure::Credentials(String::new()).is_of_credentials());
+        assert!(refused("SignatureDoesNotMatch").is_of_credentials());
+        assert!(!refused("UnauthorizedOperation").is_of_credentials());
     }
 
     proptest! {

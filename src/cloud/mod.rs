@@ -245,8 +245,11 @@ pub enum News {
     /// Of [`Ask::Start`] and [`Ask::Wake`]: all is done that had to be done; what follows only tells
     /// how the machines come up.
     Launched,
-    /// It failed for this node; the rest goes on.
-    NodeFailed(String, Fault),
+    /// Nobody can log in to what this security group of a cluster is for, since this machine's
+    /// address cannot be told: the cluster, the group's name, the ports of its sshds.
+    Closed(String, String, Vec<u16>),
+    /// It failed for these nodes, for the same reason; the rest goes on.
+    NodesFailed(Vec<String>, Fault),
     /// The answer to [`Ask::Keys`].
     Keys(Vec<KeyPair>),
     /// The answer to [`Ask::Rules`].

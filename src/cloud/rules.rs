@@ -53,13 +53,16 @@ impl Rule {
         (&self.protocol, self.ports, &self.source) == (&other.protocol, other.ports, &other.source)
     }
 
+    /// True if this is about connections to a TCP port, wherever they come from.
+    pub fn is_for(&self, port: u16) -> bool {
+        let protocol = matches!(self.protocol.as_str(), "tcp" | "all");
+        let mut ports = self.ports.iter();
+        protocol && ports.all(|(first, last)| (*first..=*last).contains(&port))
+    }
+
     /// True if this lets an address connect to a TCP port.
     pub fn lets_in(&self, address: IpAddr, port: u16) -> bool {
-        let protocol = matches!(self.protocol.as_str(), "tcp" | "all");
-        let ports = self
-            .ports
-            .is_none_or(|(first, last)| (first..=last).contains(&port));
-        protocol && ports && Block::parse(&self.source).is_some_and(|block| block.contains(address))
+        self.is_for(port) && Block::parse(&self.source).is_some_and(|block| block.contains(address))
     }
 }
 

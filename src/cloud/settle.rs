@@ -68,9 +68,9 @@ pub fn contested(
 pub fn conflict(ids: &[String]) -> Fault {
     let ids = ids.join(" and ");
     Fault::new(format!(
-        "{ids} all claim to be it: nothing is done to any of them"
+        "{ids} claim to be it; nothing is done to any of them"
     ))
-    .hint("terminate the wrong one, or give it another Name tag")
+    .hint("terminate one by its id")
 }
 
 impl Claim {

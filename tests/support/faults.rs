@@ -122,6 +122,12 @@ impl Faults {
         self.shared.state().cloud.hide = Some(until);
     }
 
+    /// An instance is not there for a while, though it was before.
+    pub(crate) fn hide(&self, id: &str, until: Until) {
+        let hidden = &mut self.shared.state().cloud.hidden;
+        hidden.insert(id.to_owned(), until);
+    }
+
     /// Instances that are launched or started from now on are `pending`.
     pub(crate) fn slow_start(&self, until: Until) {
         self.shared.state().cloud.pending = Some(until);
@@ -132,7 +138,7 @@ impl Faults {
         self.shared.state().cloud.stopping = Some(until);
     }
 
-    /// Ends `hide_new`, `slow_start` and `slow_stop`, also for what they were about.
+    /// Ends `hide_new`, `hide`, `slow_start` and `slow_stop`, also for what they were about.
     pub(crate) fn catch_up(&self) {
         self.shared.state().cloud.catch_up();
     }

@@ -29,8 +29,19 @@ use crate::support::run::{Dust, Outcome};
 use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
 
-/// Returns from the test where something is missing; else a new [`Lab`].
+/// Returns from the test where something is missing; else a new [`Lab`]: without a cluster file, with
+/// one of these nodes, or with these nodes launched.
 macro_rules! lab {
+    (launched $nodes:expr) => {{
+        let lab = $crate::topics::ec2::lab!($nodes);
+        lab.launch();
+        lab
+    }};
+    ($nodes:expr) => {{
+        let lab = $crate::topics::ec2::lab!();
+        lab.file_of($nodes);
+        lab
+    }};
     () => {{
         $crate::support::moto::need_moto!();
         $crate::support::deps::need!("sshd", "ssh-keygen");
@@ -91,12 +102,7 @@ impl Lab {
         self.env.file(name, text).display().to_string()
     }
 
-    /// `lab.cnf`: a master and three workers.
-    pub(super) fn file(&self) -> String {
-        self.file_of(NODES)
-    }
-
-    /// `lab.cnf` with these sections.
+    /// `lab.cnf`, with these sections.
     pub(super) fn file_of(&self, nodes: &str) -> String {
         self.file_with("lab.cnf", &[], nodes)
     }
@@ -126,6 +132,11 @@ impl Lab {
 
     /// dust at a prompt with `lab.cnf`, if there is one.
     pub(super) fn terminal(&self) -> Pty {
+        self.terminal_with(|_| {})
+    }
+
+    /// The same, with changes.
+    pub(super) fn terminal_with(&self, change: impl FnOnce(&mut Command)) -> Pty {
         let file = self.env.work().join("lab.cnf");
         let mut command = self.command();
         // What is looked for among the bytes has no colours in it.
@@ -133,6 +144,7 @@ impl Lab {
         if file.exists() {
             command.arg("-f").arg(file);
         }
+        change(&mut command);
         let size = Terminal {
             rows: 40,
             cols: 120,
@@ -153,6 +165,13 @@ impl Lab {
             )
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
+    }
+
+    /// The names of all instances that are not terminated, sorted.
+    #[track_caller]
+    pub(super) fn names(&self) -> Vec<String> {
+        let states = self.moto.states().into_iter();
+        states.map(|(name, _)| name).collect()
     }
 
     /// What `show --json` says of each node.

@@ -1,10 +1,12 @@
 //! `start` on EC2: from the first question until every node answers ssh.
 
+use super::news::as_error;
 use super::stages::{Boot, Booting, Stage};
 use super::{App, What};
 use crate::app::Mode;
+use crate::cloud::settle::conflict;
 use crate::cloud::{Ask, Fault, Plan};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::model::{NodeId, NodeState};
 use crate::session::life::Failure;
 use crate::target::fold;
@@ -281,22 +283,43 @@ impl App {
 
     /// A node will not come up; why.
     pub(super) fn boot_failed(&mut self, now: Instant, id: NodeId, kind: Kind, fault: &Fault) {
-        if !self.reach(now, id, Stage::Failed) {
+        self.boots_failed(now, &[id], kind, fault);
+    }
+
+    /// The same for several, for one reason.
+    pub(super) fn boots_failed(&mut self, now: Instant, ids: &[NodeId], kind: Kind, fault: &Fault) {
+        let mut ids = ids.to_vec();
+        ids.retain(|id| self.reach(now, *id, Stage::Failed));
+        if ids.is_empty() {
             return;
         }
-        let text = format!("[{}] {}", self.name(id), fault.text);
-        let error = Error::new(kind, text);
-        self.error(&match &fault.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        });
-        self.clouds.consoles.forget(id);
-        self.hang_up(now, id);
-        self.end_commands(now, id, &fault.text);
+        let names = self.folded(&ids);
+        self.error(&as_error(kind, fault, Some(&names)));
+        for id in &ids {
+            self.clouds.consoles.forget(*id);
+            self.hang_up(now, *id);
+            self.end_commands(now, *id, &fault.text);
+        }
         if self.setup.verbose > 0 {
-            self.ask_last_words(now, id);
+            self.ask_last_words(now, &ids);
         }
         self.end_boots(now);
+    }
+
+    /// Nodes by the reason why they will not come up.
+    fn boots_failed_by(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        reasons: impl IntoIterator<Item = (String, NodeId)>,
+    ) {
+        let mut by_reason: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
+        for (reason, id) in reasons {
+            by_reason.entry(reason).or_default().push(id);
+        }
+        for (reason, ids) in by_reason {
+            self.boots_failed(now, &ids, kind, &Fault::new(reason));
+        }
     }
 
     /// The question about a node failed as a whole, which was told: no word about each.
@@ -313,22 +336,18 @@ impl App {
     /// The worker has done all that it could for these.
     pub(super) fn start_done(&mut self, now: Instant, ids: &[NodeId]) {
         self.look_at_boots(now);
-        for id in ids {
-            let Some((_, node)) = self.booting(*id) else {
-                continue;
-            };
-            if node.stage < Stage::Booting {
-                let state = self.state(*id);
-                let seat = self
-                    .inventory
-                    .entry(*id)
-                    .and_then(|entry| entry.seat.as_ref());
-                let one = seat.and_then(|seat| seat.instance.as_ref());
-                let reason = one.and_then(|one| one.reason.clone());
-                let text = because(&format!("it is {state}"), reason.as_deref());
-                self.boot_failed(now, *id, Kind::Failed, &Fault::new(text));
+        let why = |id: &NodeId| {
+            let (_, node) = self.booting(*id)?;
+            if node.stage >= Stage::Booting {
+                return None;
             }
-        }
+            let entry = self.inventory.entry(*id);
+            let one = entry.and_then(|entry| entry.seat.as_ref()?.instance.as_ref());
+            let reason = one.and_then(|one| one.reason.as_deref());
+            Some((because(&format!("it is {}", self.state(*id)), reason), *id))
+        };
+        let failed: Vec<(String, NodeId)> = ids.iter().filter_map(why).collect();
+        self.boots_failed_by(now, Kind::Failed, failed);
         self.end_boots(now);
     }
 
@@ -365,8 +384,8 @@ impl App {
         tell(self, "left as they are", &plan.leave);
         tell(self, "started once they have stopped", &plan.wait);
         for (name, ids) in &plan.conflicts {
-            let fault = Fault::new(super::claimed(ids));
-            self.node_failed(now, request, name, &fault);
+            let names = std::slice::from_ref(name);
+            self.nodes_failed(now, request, names, &conflict(ids));
         }
     }
 
@@ -422,14 +441,16 @@ impl App {
             self.knock(now, id);
         }
         let limit = self.settings.boot.as_secs();
-        for (id, stage, last) in late {
+        let why = |(id, stage, last): (NodeId, Stage, String)| {
             let text = match stage {
                 Stage::Booting if last.is_empty() => format!("no ssh within {limit} s"),
                 Stage::Booting => format!("no ssh within {limit} s; the last attempt: {last}"),
                 _ => format!("after {limit} s it is still {}", self.state(id)),
             };
-            self.boot_failed(now, id, Kind::Unreachable, &Fault::new(text));
-        }
+            (text, id)
+        };
+        let late: Vec<(String, NodeId)> = late.into_iter().map(why).collect();
+        self.boots_failed_by(now, Kind::Unreachable, late);
         if tell {
             self.tell_boots();
         }

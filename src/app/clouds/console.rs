@@ -294,9 +294,9 @@ impl App {
         }
     }
 
-    /// With -v, a node that failed has its last words shown.
-    pub(super) fn ask_last_words(&mut self, now: Instant, id: NodeId) {
-        for ((account, _), group) in self.claims(&[id]) {
+    /// With -v, nodes that failed have their last words shown.
+    pub(super) fn ask_last_words(&mut self, now: Instant, ids: &[NodeId]) {
+        for ((account, _), group) in self.claims(ids) {
             let ask = Ask::Console(group.claims);
             self.ask_cloud(now, &account, ask, What::LastWords, group.nodes);
         }

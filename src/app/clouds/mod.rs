@@ -1,6 +1,7 @@
 //! Clusters of EC2 instances: what is asked of EC2 and when, and what follows the answers.
 
 mod boot;
+mod closed;
 mod console;
 mod news;
 mod print;
@@ -10,14 +11,16 @@ mod settle;
 mod stages;
 mod tags;
 
+pub(super) use closed::Closed;
 pub(super) use seats::address;
 
 use super::inventory::account;
 use super::{App, Effect, Mode};
+use crate::cloud::settle::conflict;
 use crate::cloud::{Account, Ask, Claim, Fault, Wanted};
 use crate::command::{Command, Line};
 use crate::config::{ClusterDef, Provider};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::NodeId;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -145,7 +148,7 @@ impl App {
         id
     }
 
-    /// Asks what there is for a cluster, or for all.
+    /// Asks what there is for a cluster that was loaded, or for all.
     pub(super) fn ask_inventory(&mut self, now: Instant, only: Option<&str>) {
         let mut accounts: Vec<Account> = Vec::new();
         for cluster in self.inventory.clusters() {
@@ -158,7 +161,11 @@ impl App {
             }
         }
         for account in accounts {
-            self.ask_cloud(now, &account, Ask::Describe, What::Inventory, Vec::new());
+            let asked = self.ask_cloud(now, &account, Ask::Describe, What::Inventory, Vec::new());
+            // Lines about nodes wait for what was loaded, and nothing else does: `help` ends at once.
+            if let Some(asked) = self.clouds.asked.get_mut(&asked).filter(|_| only.is_some()) {
+                asked.quiet = true;
+            }
         }
     }
 
@@ -318,10 +325,14 @@ impl App {
         if known.is_some_and(|known| known.told) {
             return Ok(());
         }
+        const TEXT: &str = "EC2 has not told what there is";
+        // In a batch the line above says why, and what to do.
+        if self.is_batch() {
+            return Err(Error::failed(TEXT));
+        }
         let fault = known.and_then(|known| known.fault.as_ref());
         let why = fault.map_or_else(String::new, |fault| format!(": {}", fault.text));
-        let text = format!("EC2 has not told what there is{why}");
-        Err(Error::failed(text).hint("refresh asks again"))
+        Err(Error::failed(format!("{TEXT}{why}")).hint("refresh asks again"))
     }
 
     /// The instances of nodes, by account and cluster; nodes without one are left out.
@@ -428,6 +439,5 @@ impl App {
 
 /// What is said of a node that several instances claim to be.
 fn claimed(ids: &[String]) -> String {
-    let ids = ids.join(" and ");
-    format!("{ids} claim to be it; nothing is done to any of them (terminate one by its id)")
+    news::as_error(Kind::Failed, &conflict(ids), None).to_string()
 }

@@ -5,6 +5,8 @@ use crate::app::Effect;
 use crate::cloud::{Ask, Fault, Instance, News};
 use crate::error::{Error, Kind};
 use crate::model::NodeId;
+use crate::target::fold;
+use std::collections::HashSet;
 use std::time::Instant;
 
 impl App {
@@ -18,7 +20,8 @@ impl App {
             News::Plan(plan) => self.plan_told(now, request, &plan),
             News::Step(text) => self.notice(&text),
             News::Launched => self.start_acted(now, request),
-            News::NodeFailed(name, fault) => self.node_failed(now, request, &name, &fault),
+            News::Closed(cluster, group, ports) => self.closed(request, cluster, group, ports),
+            News::NodesFailed(names, fault) => self.nodes_failed(now, request, &names, &fault),
             News::Keys(pairs) => self.print_keys(request, &pairs),
             News::Rules(groups) => self.print_rules(&groups),
             News::Console(texts) => self.console_told(now, request, &texts),
@@ -56,7 +59,7 @@ impl App {
         for (id, ids) in taken.rivals.iter().filter(|_| !starting) {
             self.notice_of(*id, &claimed(ids));
         }
-        self.watch_settling(now, &account);
+        self.settling_told(now, &account);
         self.look_at_boots(now);
     }
 
@@ -69,19 +72,31 @@ impl App {
         self.effects.push_back(Effect::Hangup(id));
     }
 
-    /// Something failed for a node.
-    pub(super) fn node_failed(&mut self, now: Instant, request: u64, name: &str, fault: &Fault) {
+    /// Something failed for nodes.
+    pub(super) fn nodes_failed(
+        &mut self,
+        now: Instant,
+        request: u64,
+        names: &[String],
+        fault: &Fault,
+    ) {
         let Some(asked) = self.clouds.asked.get_mut(&request) else {
             return;
         };
-        let id = asked.nodes.iter().find(|(node, _)| node == name);
-        let id = id.map(|(_, id)| *id);
-        asked.failed.extend(id);
-        match (&asked.what, id) {
-            (What::Start, Some(id)) => self.boot_failed(now, id, Kind::Failed, fault),
-            (What::Console, Some(id)) => self.no_console(now, id, fault),
-            (What::LastWords, _) => {},
-            _ => self.error(&as_error(fault, Some(name))),
+        let failed: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let nodes = asked.nodes.iter();
+        let nodes = nodes.filter(|(name, _)| failed.contains(name.as_str()));
+        let ids: Vec<NodeId> = nodes.map(|(_, id)| *id).collect();
+        asked.failed.extend(&ids);
+        match asked.what {
+            What::Start if !ids.is_empty() => self.boots_failed(now, &ids, Kind::Failed, fault),
+            What::Console => {
+                for id in ids {
+                    self.no_console(now, id, fault);
+                }
+            },
+            What::LastWords => {},
+            _ => self.error(&as_error(Kind::Failed, fault, Some(&fold(names)))),
         }
     }
 
@@ -98,14 +113,14 @@ impl App {
                 }
             },
             // The next one may do better; what is waited for has a limit of its own.
-            What::Poll if self.clouds.settling.has_failed(&asked.account) => {},
+            What::Poll if !self.clouds.settling.has_failed(&asked.account) => {},
             What::LastWords => {},
             what => {
                 let known = self.clouds.accounts.get(&asked.account);
                 let again = known.is_some_and(|known| known.fault.as_ref() == Some(fault));
                 // In a batch nobody has done anything about it since it was told.
                 if !(again && self.is_batch()) {
-                    self.error(&as_error(fault, None));
+                    self.error(&as_error(Kind::Failed, fault, None));
                 }
                 if matches!(what, What::Inventory) {
                     let known = self.clouds.accounts.entry(asked.account).or_default();
@@ -152,13 +167,13 @@ impl App {
     }
 }
 
-/// A fault as an error.
-fn as_error(fault: &Fault, node: Option<&str>) -> Error {
-    let text = match node {
-        Some(name) => format!("[{name}] {}", fault.text),
+/// A fault as an error; of which nodes.
+pub(super) fn as_error(kind: Kind, fault: &Fault, names: Option<&str>) -> Error {
+    let text = match names {
+        Some(names) => format!("[{names}] {}", fault.text),
         None => fault.text.clone(),
     };
-    let error = Error::new(Kind::Failed, text);
+    let error = Error::new(kind, text);
     match &fault.hint {
         Some(hint) => error.hint(hint),
         None => error,

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// The first pause before EC2 is asked again; it grows by a half each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
+/// Failures in a row that are worth a word.
+const FAILED: u32 = 3;
 
 /// What machines are on their way to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +23,24 @@ enum Goal {
     Any,
 }
 
+/// A machine on its way.
+#[derive(Debug)]
+struct Moving {
+    node: NodeId,
+    /// Its id.
+    instance: String,
+    /// The node's name, which may be gone with it.
+    name: String,
+    /// It has been seen at its goal. It may be on its way back by now.
+    arrived: bool,
+}
+
 /// Machines that were sent on their way together.
 #[derive(Debug)]
 struct Settle {
     account: Account,
     goal: Goal,
-    /// Node, instance, and the node's name, which may be gone with it.
-    nodes: Vec<(NodeId, String, String)>,
+    nodes: Vec<Moving>,
     since: Instant,
     until: Instant,
 }
@@ -64,23 +77,39 @@ impl Settling {
         self.polls.iter().map(|poll| poll.at).min()
     }
 
-    /// An account did not answer; false once it has not for too often.
+    /// An account did not answer; true if that has to be told: it is the third time in a row.
     pub(super) fn has_failed(&mut self, account: &Account) -> bool {
-        let poll = self.polls.iter_mut().find(|poll| poll.account == *account);
-        poll.is_some_and(|poll| {
-            poll.failed += 1;
-            poll.failed < 3
+        self.poll_of(account).is_some_and(|poll| {
+            poll.failed = poll.failed.saturating_add(1);
+            poll.failed == FAILED
         })
     }
 
+    /// An account has answered.
+    fn has_answered(&mut self, account: &Account) {
+        if let Some(poll) = self.poll_of(account) {
+            poll.failed = 0;
+        }
+    }
+
+    fn poll_of(&mut self, account: &Account) -> Option<&mut Poll> {
+        let mut polls = self.polls.iter_mut();
+        polls.find(|poll| poll.account == *account)
+    }
+
+    /// Asks soon: something was sent on its way just now.
     fn poll(&mut self, now: Instant, account: &Account) {
-        if !self.polls.iter().any(|poll| poll.account == *account) {
-            self.polls.push(Poll {
+        match self.poll_of(account) {
+            Some(poll) => {
+                poll.at = poll.at.min(now + PAUSE);
+                poll.pause = PAUSE;
+            },
+            None => self.polls.push(Poll {
                 account: account.clone(),
                 at: now + PAUSE,
                 pause: PAUSE,
                 failed: 0,
-            });
+            }),
         }
     }
 
@@ -92,7 +121,8 @@ impl Settling {
                 Goal::Terminated => "terminating",
                 Goal::Any => return None,
             };
-            let names = settle.nodes.iter().map(|(_, _, name)| name.as_str());
+            let left = settle.nodes.iter().filter(|moving| !moving.arrived);
+            let names = left.map(|moving| moving.name.as_str());
             Some((names.collect(), word, settle.since))
         })
     }
@@ -132,12 +162,17 @@ impl App {
                     node.state = on_its_way;
                     one.state = on_its_way;
                 }
-                nodes.push((*id, one.id.clone(), name));
+                nodes.push(Moving {
+                    node: *id,
+                    instance: one.id.clone(),
+                    name,
+                    arrived: false,
+                });
             });
         }
         if terminate {
             for claim in claims {
-                if nodes.iter().any(|(_, id, _)| *id == claim.id) {
+                if nodes.iter().any(|moving| moving.instance == claim.id) {
                     self.effects.push_back(Effect::Forget(claim.id.clone()));
                 }
             }
@@ -146,13 +181,7 @@ impl App {
         self.watch_settling(now, account);
     }
 
-    fn settle(
-        &mut self,
-        now: Instant,
-        account: &Account,
-        goal: Goal,
-        nodes: Vec<(NodeId, String, String)>,
-    ) {
+    fn settle(&mut self, now: Instant, account: &Account, goal: Goal, nodes: Vec<Moving>) {
         self.clouds.settling.settles.push(Settle {
             account: account.clone(),
             goal,
@@ -163,38 +192,46 @@ impl App {
         self.clouds.settling.poll(now, account);
     }
 
+    /// An account has told what there is.
+    pub(super) fn settling_told(&mut self, now: Instant, account: &Account) {
+        self.clouds.settling.has_answered(account);
+        self.watch_settling(now, account);
+    }
+
     /// Looks at who is there by now, and when to ask again.
-    pub(super) fn watch_settling(&mut self, now: Instant, account: &Account) {
+    fn watch_settling(&mut self, now: Instant, account: &Account) {
         self.find_moving(now, account);
         let settles = std::mem::take(&mut self.clouds.settling.settles);
         let mut kept = Vec::new();
-        for settle in settles {
+        for mut settle in settles {
             if settle.account != *account {
                 kept.push(settle);
                 continue;
             }
-            let moves = |(id, instance, _): &&(NodeId, String, String)| {
-                let seat = self
-                    .inventory
-                    .entry(*id)
-                    .and_then(|entry| entry.seat.as_ref());
-                let one = seat.and_then(|seat| seat.instance.as_ref());
-                one.is_some_and(|one| one.id == *instance && is_on_its_way(one.state, settle.goal))
-            };
-            let left = settle.nodes.iter().filter(moves).count();
-            let names = || fold(settle.nodes.iter().map(|(_, _, name)| name));
-            if left == 0 {
+            for moving in &mut settle.nodes {
+                let entry = self.inventory.entry(moving.node);
+                let one = entry.and_then(|entry| entry.seat.as_ref()?.instance.as_ref());
+                let moves = one.is_some_and(|one| {
+                    one.id == moving.instance && is_on_its_way(one.state, settle.goal)
+                });
+                moving.arrived |= !moves;
+            }
+            let nodes = settle.nodes.iter();
+            let late: Vec<&Moving> = nodes.filter(|moving| !moving.arrived).collect();
+            if late.is_empty() {
+                let names = fold(settle.nodes.iter().map(|moving| &moving.name));
                 let word = match settle.goal {
                     Goal::Stopped => "stopped",
                     Goal::Terminated => "terminated",
                     Goal::Any => continue,
                 };
                 let took = now.saturating_duration_since(settle.since).as_secs();
-                self.notice(&format!("{word}: {} ({took} s)", names()));
+                self.notice(&format!("{word}: {names} ({took} s)"));
             } else if settle.until <= now {
                 if settle.goal != Goal::Any {
                     let limit = self.settings.boot.as_secs();
-                    let text = format!("{} took more than {limit} s", names());
+                    let names = fold(late.iter().map(|moving| &moving.name));
+                    let text = format!("{names} took more than {limit} s");
                     self.error(&Error::failed(text).hint("refresh asks again"));
                 }
             } else {
@@ -239,7 +276,12 @@ impl App {
             if let Some(one) = &seat.instance
                 && is_on_its_way(one.state, Goal::Any)
             {
-                nodes.push((node.id, one.id.clone(), node.name.clone()));
+                nodes.push(Moving {
+                    node: node.id,
+                    instance: one.id.clone(),
+                    name: node.name.clone(),
+                    arrived: false,
+                });
             }
         }
         if !nodes.is_empty() {

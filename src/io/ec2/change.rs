@@ -98,9 +98,8 @@ pub(super) async fn act(
                 rest.extend([right, left]);
             },
             Err(trouble) => {
-                for (node, _) in batch {
-                    call.failed(node, trouble.fault.clone());
-                }
+                let names = batch.iter().map(|(node, _)| node.as_str());
+                call.all_failed(names, trouble.fault);
             },
         }
     }

@@ -5,7 +5,7 @@ use super::trouble::{Trouble, trouble};
 use super::{Api, Call, address, rules};
 use crate::cloud::launch::own_group;
 use crate::cloud::rules::only;
-use crate::cloud::{CLUSTER_TAG, Fault, Rule};
+use crate::cloud::{CLUSTER_TAG, Fault, News, Rule};
 use crate::model::nearest::nearest;
 use aws_sdk_ec2::types;
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,29 +186,37 @@ pub(super) async fn ensure(
             ));
         }
     }
-    tell_closed(call, &name, &rules, me, ports);
+    tell_closed(call, cluster, &name, &rules, me, ports);
     Ok(id)
 }
 
 /// Says what must be opened so that dust gets in.
 fn tell_closed(
     call: &Call,
+    cluster: &str,
     name: &str,
     rules: &[Rule],
     me: Option<std::net::IpAddr>,
     ports: &BTreeSet<u16>,
 ) {
-    for port in ports {
-        let Some(me) = me else {
-            let tcp = |rule: &Rule| rule.protocol == "tcp" && rule.ports == Some((*port, *port));
-            if !rules.iter().any(tcp) {
-                call.step(format!(
-                    "the security group {name} lets nobody in by ssh, since this machine's address \
-                     cannot be told: `ec2sec add TARGET tcp {port} YOUR.ADDRESS/32`"
-                ));
-            }
-            continue;
+    let Some(me) = me else {
+        // Other groups are no people.
+        let is_open = |port: &&u16| {
+            let mut rules = rules.iter().filter(|rule| !rule.source.starts_with("sg-"));
+            rules.any(|rule| rule.is_for(**port))
         };
+        let closed: Vec<u16> = ports
+            .iter()
+            .filter(|port| !is_open(port))
+            .copied()
+            .collect();
+        if !closed.is_empty() {
+            let (cluster, name) = (cluster.to_owned(), name.to_owned());
+            call.tell(News::Closed(cluster, name, closed));
+        }
+        return;
+    };
+    for port in ports {
         if !rules.is_empty() && !rules.iter().any(|rule| rule.lets_in(me, *port)) {
             call.step(format!(
                 "the security group {name} does not let ssh in from {me}: `ec2sec add TARGET tcp \

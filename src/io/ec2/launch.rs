@@ -80,9 +80,7 @@ pub(super) async fn all(
 }
 
 fn fail(call: &Call, launch: &Launch, fault: &Fault) {
-    for name in &launch.names {
-        call.failed(name, fault.clone());
-    }
+    call.all_failed(launch.names.iter().map(String::as_str), fault.clone());
 }
 
 /// What launches share, looked up once.
@@ -265,10 +263,14 @@ async fn run(
                 let text = "EC2 answers with instances that are terminated already";
                 return Err(Fault::new(text).hint("run it again in an hour").into());
             },
-            // Somebody launched something else by it: an older dust, or other user data.
+            // Somebody launched the same with another key pair or by another group's id; or an older
+            // dust something else.
             Err(trouble)
                 if trouble.code() == Some("IdempotentParameterMismatch") && again < TOKENS =>
             {
+                if let Some(nodes) = made_by(api, launch, &token).await {
+                    return Ok(Launched { nodes, tokens });
+                }
                 again += 1;
                 continue;
             },
@@ -280,19 +282,22 @@ async fn run(
         }
         pause.wait().await;
         if trouble.is_unsure()
-            && let Ok(instances) = api.instances().await
+            && let Some(nodes) = made_by(api, launch, &token).await
         {
-            let made =
-                |one: &Instance| one.is_live() && one.attrs.get("client_token") == Some(&token);
-            let made: Vec<Instance> = instances.into_iter().filter(made).collect();
-            if made.len() >= launch.names.len() {
-                return Ok(Launched {
-                    nodes: by_node(launch, made),
-                    tokens,
-                });
-            }
+            return Ok(Launched { nodes, tokens });
         }
     }
+}
+
+/// What a call with this token has launched: all of it, or `None`.
+async fn made_by(api: &Api, launch: &Launch, token: &str) -> Option<Vec<(String, Instance)>> {
+    let instances = api.instances().await.ok()?;
+    let is_of_it = |one: &Instance| {
+        let by = one.attrs.get("client_token").map(String::as_str);
+        one.is_live() && by == Some(token)
+    };
+    let nodes = by_node(launch, instances.into_iter().filter(is_of_it).collect());
+    (nodes.len() >= launch.names.len()).then_some(nodes)
 }
 
 /// Which instance of a launch is which node.

@@ -123,7 +123,11 @@ async fn answer(
             apis.forget(&account);
         }
         match trouble.failure {
-            Some(Failure::Credentials(why)) => no_credentials(account.profile.as_deref(), &why),
+            Some(Failure::Credentials(why)) => {
+                let of_environment = || std::env::var("AWS_PROFILE").ok();
+                let profile = account.profile.clone().or_else(of_environment);
+                no_credentials(profile.as_deref(), &why)
+            },
             _ => trouble.fault,
         }
     })
@@ -147,7 +151,13 @@ impl Call {
     }
 
     fn failed(&self, node: &str, fault: Fault) {
-        self.tell(News::NodeFailed(node.to_owned(), fault));
+        self.all_failed([node], fault);
+    }
+
+    /// It failed for several nodes, for the same reason.
+    fn all_failed<'n>(&self, nodes: impl IntoIterator<Item = &'n str>, fault: Fault) {
+        let nodes = nodes.into_iter().map(str::to_owned).collect();
+        self.tell(News::NodesFailed(nodes, fault));
     }
 
     /// Reads every instance of the region, and tells.

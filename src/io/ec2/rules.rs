@@ -143,6 +143,16 @@ async fn concerned(
     Ok(found.into_iter().filter_map(by_id).collect())
 }
 
+/// The instances that these claims are about; `None` where there were some and none is left, which
+/// was told.
+async fn still_there(
+    call: &Call,
+    claims: &[Claim],
+) -> Result<Option<Vec<(String, Instance)>>, Trouble> {
+    let nodes = reread(call, claims).await?;
+    Ok((!nodes.is_empty() || claims.is_empty()).then_some(nodes))
+}
+
 /// Tells the groups and their rules.
 pub(super) async fn show(call: &Call, cluster: &str, claims: &[Claim]) -> Result<(), Trouble> {
     let nodes = reread(call, claims).await?;
@@ -158,10 +168,9 @@ pub(super) async fn allow(
     claims: &[Claim],
     rule: &Rule,
 ) -> Result<(), Trouble> {
-    let nodes = reread(call, claims).await?;
-    if nodes.is_empty() && !claims.is_empty() {
+    let Some(nodes) = still_there(call, claims).await? else {
         return Ok(());
-    }
+    };
     let mut names: BTreeMap<String, String> = groups::own(&call.api, cluster)
         .await?
         .iter()
@@ -235,10 +244,9 @@ pub(super) async fn forbid(
     claims: &[Claim],
     rule: &Rule,
 ) -> Result<(), Trouble> {
-    let nodes = reread(call, claims).await?;
-    if nodes.is_empty() && !claims.is_empty() {
+    let Some(nodes) = still_there(call, claims).await? else {
         return Ok(());
-    }
+    };
     let mut groups = concerned(call, cluster, &nodes).await?;
     if !nodes.is_empty() {
         groups.retain(|id, _| nodes.iter().any(|(_, one)| one.groups.contains_key(id)));

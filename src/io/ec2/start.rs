@@ -5,7 +5,6 @@ use super::trouble::Trouble;
 use super::watch::Watch;
 use super::{Call, launch};
 use crate::cloud::plan::Work;
-use crate::cloud::settle::conflict;
 use crate::cloud::{Claim, Fault, News, Wanted};
 use crate::model::NodeState;
 
@@ -33,9 +32,6 @@ pub(super) async fn start(call: &Call, cluster: &str, nodes: &[Wanted]) -> Resul
     call.tell(News::Plan(work.plan.clone()));
     for (name, fault) in &work.failed {
         call.failed(name, fault.clone());
-    }
-    for (name, ids) in &work.plan.conflicts {
-        call.failed(name, conflict(ids));
     }
     let mut watch = Watch::new(call, cluster, nodes.iter().map(|node| node.name.clone()));
     for (node, id) in work.wait {

@@ -47,11 +47,9 @@ impl Trouble {
 
     /// True if it is about credentials.
     pub(super) fn is_of_credentials(&self) -> bool {
-        matches!(self.failure, Some(Failure::Credentials(_)))
-            || matches!(
-                self.code(),
-                Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "AuthFailure")
-            )
+        self.failure
+            .as_ref()
+            .is_some_and(Failure::is_of_credentials)
     }
 }
 

@@ -38,8 +38,9 @@ const NAME_TRIES: u32 = 4;
 /// An instance that this start launched.
 #[derive(Debug)]
 struct Ours {
+    /// As it was seen last.
     instance: Instance,
-    /// EC2 lists it.
+    /// EC2 has listed it.
     listed: bool,
 }
 
@@ -192,6 +193,7 @@ impl<'a> Watch<'a> {
             let by_us = token.is_some_and(|token| self.tokens.contains(token));
             if let Some(ours) = self.ours.get_mut(&one.id) {
                 ours.listed = true;
+                ours.instance.clone_from(one);
             } else if by_us && one.is_live() {
                 let ours = Ours {
                     instance: one.clone(),
@@ -200,14 +202,19 @@ impl<'a> Watch<'a> {
                 self.ours.insert(one.id.clone(), ours);
             }
         }
+        // What was listed once may be missing in the next answer, which another machine of EC2's gives.
         let late = self.begun.elapsed_by(LISTED);
+        let there: BTreeSet<String> = seen.iter().map(|one| one.id.clone()).collect();
         let mut gone = Vec::new();
         for (id, ours) in &mut self.ours {
-            if !ours.listed && late {
+            if there.contains(id) {
+                continue;
+            }
+            if !late {
+                seen.push(ours.instance.clone());
+            } else if !ours.listed {
                 ours.listed = true;
                 gone.push(id.clone());
-            } else if !ours.listed {
-                seen.push(ours.instance.clone());
             }
         }
         let call = self.call;
@@ -371,8 +378,11 @@ impl<'a> Watch<'a> {
         let call = self.call;
         self.follows.retain(|node, follow| {
             let Some(one) = seen.iter().find(|one| one.id == follow.id) else {
-                call.failed(node, Fault::new(format!("{} is gone", follow.id)));
-                return false;
+                if follow.since.elapsed_by(STALE) {
+                    call.failed(node, Fault::new(format!("{} is gone", follow.id)));
+                    return false;
+                }
+                return true;
             };
             match one.state {
                 NodeState::Running => false,

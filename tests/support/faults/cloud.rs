@@ -45,7 +45,7 @@ pub(super) struct Cloud {
     pub(super) room: Option<usize>,
     pub(super) replaced: Vec<(String, String)>,
     /// Instances that are hidden.
-    hidden: BTreeMap<String, Until>,
+    pub(super) hidden: BTreeMap<String, Until>,
     /// Instances that are shown in another state.
     shown: BTreeMap<String, (StateName, Until)>,
 }

@@ -1,7 +1,5 @@
 //! How many calls dust makes: EC2 counts them.
 
-use std::collections::BTreeSet;
-
 use super::{ONE, lab};
 use crate::support::LONG_PATIENCE;
 
@@ -27,17 +25,11 @@ fn a_hundred_nodes_of_three_kinds_are_a_handful_of_calls() {
         lab.faults.report(),
         run.report()
     );
-    let names: BTreeSet<String> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names = lab.names();
     assert_eq!(names.len(), 100);
-    assert!(
-        names.contains("worker48") && names.contains("store00"),
-        "{names:?}"
-    );
+    for name in ["worker48", "store00"] {
+        assert!(names.iter().any(|n| n == name), "{name} of {names:?}");
+    }
     let kinds: Vec<_> = ["master", "worker07", "store49"]
         .iter()
         .map(|name| lab.moto.the(name).all.at("instanceType").to_owned())
@@ -106,8 +98,7 @@ fn pages_are_read_to_the_end() {
 /// Nothing is asked before it is needed.
 #[test]
 fn commands_about_dust_itself_ask_nobody() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     for args in [&["help", "start"][..], &["set", "fold", "on"], &["cd", "/"]] {
         lab.dust(args).run().expect_code(0);
     }

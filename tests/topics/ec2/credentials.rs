@@ -29,8 +29,7 @@ const KEYS: &str = "aws_access_key_id = AKIAFROMFILE\naws_secret_access_key = se
 
 #[test]
 fn without_credentials_one_line_says_what_to_do() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     for args in [
         &["show"][..],
         &["start"],
@@ -49,8 +48,7 @@ fn without_credentials_one_line_says_what_to_do() {
 
 #[test]
 fn credentials_come_from_files_and_profiles() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     let text = format!(
         "[default]\n{KEYS}\n[work]\n{}",
         KEYS.replace("FROMFILE", "ATWORK")
@@ -85,6 +83,9 @@ fn a_profile_that_does_not_exist_is_named() {
     let run = bare(&lab, &["start"]).run();
     assert_ne!(run.code(), 0, "{}", run.report());
     assert!(run.err().contains("nonesuch"), "{}", run.report());
+    lab.file_of(ONE);
+    let run = bare(&lab, &["start"]).env("AWS_PROFILE", "elsewhere").run();
+    run.expect_notice(&["no profile elsewhere"]);
 }
 
 #[test]
@@ -123,8 +124,7 @@ fn the_endpoint_comes_from_the_environment() {
 
 #[test]
 fn credentials_that_are_over_or_wrong_are_told_apart() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     for (fault, word) in [(EXPIRED, "expired"), (AUTH_FAILURE, "credentials")] {
         lab.faults.clear();
         lab.faults.on(When::any(), fault);
@@ -138,8 +138,7 @@ fn credentials_that_are_over_or_wrong_are_told_apart() {
 /// Secrets are in no output and no file of dust's.
 #[test]
 fn the_secret_key_is_told_nobody() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.faults.on(When::any(), AUTH_FAILURE);
     let run = lab
         .dust(&["-v", "start"])
@@ -162,3 +161,32 @@ fn an_endpoint_that_is_not_there_is_named() {
         run.report()
     );
 }
+
+/// `aws sso login` was never called, or is too long ago.
+#[test]
+fn a_single_sign_on_that_is_over_says_how_to_log_in() {
+    let lab = lab!();
+    lab.file_with("lab.cnf", &[("profile", "work")], ONE);
+    let text = "[profile work]\nsso_session = firm\nsso_account_id = 123456789012\n\
+                sso_role_name = Admin\n\n[sso-session firm]\nsso_region = eu-west-1\n\
+                sso_start_url = https://firm.example/start\n";
+    aws_file(&lab, "config", text);
+    let told = || {
+        let run = bare(&lab, &["start"]).run();
+        assert_ne!(run.code(), 0, "{}", run.report());
+        let run = run.expect_notice(&["credentials", "work", "aws sso login"]);
+        assert!(run.err().lines().count() <= 4, "{}", run.report());
+    };
+    told();
+    // The name is the session's SHA-1, as the AWS CLI has it.
+    let cache = lab.env.home().join(".aws/sso/cache");
+    fs::create_dir_all(&cache).unwrap();
+    let token = "{\"accessToken\":\"t\",\"expiresAt\":\"2020-01-01T00:00:00Z\",\
+                 \"startUrl\":\"https://firm.example/start\",\"region\":\"eu-west-1\"}";
+    fs::write(cache.join(SESSION), token).unwrap();
+    told();
+    assert!(lab.faults.calls().is_empty(), "{}", lab.faults.report());
+}
+
+/// Where the token of the session `firm` is kept.
+const SESSION: &str = "d340949e974e2927a82574196497892f16292449.json";

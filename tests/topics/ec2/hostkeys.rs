@@ -122,8 +122,7 @@ fn start_waits_for_the_console() {
 
 #[test]
 fn terminate_forgets_the_key() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.start();
     assert_eq!(known(&lab), 1);
     lab.dust(&["-y", "terminate", "n0"]).run().expect_code(0);
@@ -133,8 +132,7 @@ fn terminate_forgets_the_key() {
 /// The next instance at the same address has another key, which is no attack.
 #[test]
 fn an_address_that_comes_again_is_another_machine() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.start();
     let first = lab.moto.the("n0");
     // By another tool, so that dust hears of it only later.
@@ -156,8 +154,7 @@ fn an_address_that_comes_again_is_another_machine() {
 /// The same instance with another key is refused, wherever it is now.
 #[test]
 fn an_instance_keeps_its_key_at_a_new_address() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.start();
     let address = lab.moto.the("n0").private_ip;
     lab.faults.replace(&format!(">{address}<"), ">127.1.200.7<");

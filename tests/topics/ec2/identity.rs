@@ -34,19 +34,12 @@ fn a_launch_index_is_the_node_of_that_place() {
         "equal options, one call\n{}",
         lab.faults.report()
     );
-    let names: Vec<_> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(names, ["n08", "n09", "n10", "n11", "x", "y"]);
+    assert_eq!(lab.names(), ["n08", "n09", "n10", "n11", "x", "y"]);
 }
 
 #[test]
 fn an_instance_of_another_cluster_is_none_of_ours() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     let other = lab
         .moto
         .launch(1, &[("Name", "master"), ("dust:cluster", "other")], &[]);
@@ -64,9 +57,7 @@ fn an_instance_of_another_cluster_is_none_of_ours() {
 
 #[test]
 fn a_terminated_node_gets_another_instance() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let old = lab.moto.the("worker1").id;
     lab.moto.act("TerminateInstances", &[&old]);
     lab.launch();
@@ -82,9 +73,7 @@ fn a_terminated_node_gets_another_instance() {
 
 #[test]
 fn duplicates_are_reported_and_left_alone() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let tags = [("Name", "worker1"), ("dust:cluster", "lab")];
     let twin = lab.moto.launch(1, &tags, &[]).remove(0);
     let ids: Vec<_> = lab
@@ -129,8 +118,7 @@ fn duplicates_are_reported_and_left_alone() {
 
 #[test]
 fn unassigned_instances_show_and_are_not_touched() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     let subnet = [("SubnetId", lab.moto.subnet())];
     let id = lab
         .moto
@@ -196,12 +184,7 @@ fn two_at_once_launch_one_each() {
     let lab = lab!();
     lab.file_of("@worker[0-2]\ninstance_type=t2.small\nimage=ami-3eb46b49\n");
     two_at_once(&lab);
-    let names: Vec<_> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names = lab.names();
     assert_eq!(
         names,
         ["worker0", "worker1", "worker2"],
@@ -232,8 +215,7 @@ fn two_at_once_without_tokens_are_reported() {
 
 #[test]
 fn a_crash_after_the_launch_is_healed_by_the_next_start() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.faults.on(
         When::action("RunInstances").having("InstanceType", "t2.small"),
         Fault::HoldAfter,
@@ -309,8 +291,7 @@ fn a_lost_answer_launches_nothing_twice() {
 /// Refused after it was done, as a gateway may.
 #[test]
 fn a_start_that_fails_in_the_middle_can_be_repeated() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     let second = When::action("RunInstances").having("InstanceType", "t2.small");
     lab.faults.on(second, INTERNAL);
     let run = lab.dust(&["start", "--no-wait"]).run();
@@ -324,8 +305,7 @@ fn a_start_that_fails_in_the_middle_can_be_repeated() {
 /// DescribeInstances may not show for a while what RunInstances has made.
 #[test]
 fn new_instances_may_take_time_to_appear() {
-    let lab = lab!();
-    lab.file_of(NODES);
+    let lab = lab!(NODES);
     lab.faults.hide_new(Until::Describes(3));
     lab.start();
     one_each(&lab);
@@ -337,8 +317,7 @@ fn new_instances_may_take_time_to_appear() {
 /// A second start right after the first sees nothing of it.
 #[test]
 fn a_start_that_does_not_see_the_last_launch_repeats_it_harmlessly() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.faults.hide_new(Until::Told);
     let first = lab.dust(&["start", "--no-wait"]).start();
     wait_until("it is launched", || lab.moto.instances().len() == 1);
@@ -347,5 +326,52 @@ fn a_start_that_does_not_see_the_last_launch_repeats_it_harmlessly() {
     lab.faults.catch_up();
     first.finish().expect_code(0);
     second.finish().expect_code(0);
+    assert_eq!(lab.moto.instances().len(), 1, "{}", lab.faults.report());
+}
+
+/// Each has a key pair of her own, so their calls differ where their tokens do not.
+#[test]
+fn two_people_at_once_launch_one_each() {
+    let lab = lab!();
+    lab.file_with("lab.cnf", &[("key", ""), ("keyfile", "")], ONE);
+    lab.faults
+        .on(When::action("RunInstances"), Fault::HoldBefore);
+    let first = lab.dust(&["start", "--no-wait"]).start();
+    lab.faults.wait_calls("RunInstances", 1);
+    let other = lab.env.work().join("other");
+    let second = lab
+        .dust(&["start", "--no-wait"])
+        .env("HOME", &other.display().to_string())
+        .env("XDG_DATA_HOME", &other.join("data").display().to_string())
+        .start();
+    lab.faults.wait_calls("RunInstances", 2);
+    lab.faults.clear();
+    first.finish().expect_code(0);
+    second.finish().expect_code(0);
+    let keys: std::collections::BTreeSet<_> = lab
+        .faults
+        .calls_of("RunInstances")
+        .iter()
+        .map(|call| call.param("KeyName").to_owned())
+        .collect();
+    assert_eq!(keys.len(), 2, "{}", lab.faults.report());
+    assert_eq!(lab.moto.instances().len(), 1, "{}", lab.faults.report());
+}
+
+/// One answer has it, and the next, which another machine of EC2's gives, has not.
+#[test]
+fn what_was_listed_once_may_be_missing_in_the_next_answer() {
+    let lab = lab!(ONE);
+    lab.faults.slow_start(Until::Told);
+    let mut run = lab.dust(&["start"]).start();
+    run.wait_for("pending is said", |_, err| {
+        crate::support::run::says(err, &["n0", "pending"])
+    });
+    let id = lab.moto.the("n0").id;
+    lab.faults.forget();
+    lab.faults.hide(&id, Until::Told);
+    lab.faults.wait_calls("DescribeInstances", 2);
+    lab.faults.catch_up();
+    run.finish().expect_code(0);
     assert_eq!(lab.moto.instances().len(), 1, "{}", lab.faults.report());
 }

@@ -69,12 +69,7 @@ fn equal_nodes_are_one_call() {
                  @x\ninstance_type=t2.small\nimage=ami-3eb46b49\n";
     let call = launched(&lab, nodes);
     assert_eq!(call.param("MaxCount"), "33");
-    let names: Vec<_> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let names = lab.names();
     assert_eq!(names.len(), 33);
     assert!(names.contains(&"w31".to_owned()) && names.contains(&"x".to_owned()));
 }

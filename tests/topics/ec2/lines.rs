@@ -1,12 +1,11 @@
 //! The commands as command lines: statuses, what stands on which stream, JSON.
 
-use super::{ONE, all_are, lab};
+use super::{NODES, ONE, all_are, lab};
 use crate::support::wait_until;
 
 #[test]
 fn a_life_in_one_shot_runs() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     assert_eq!(lab.shown_states(), all_are("absent"));
     let run = lab.start();
     assert_eq!(run.out(), "", "progress is no output\n{}", run.report());
@@ -46,8 +45,7 @@ fn a_life_in_one_shot_runs() {
 /// Several lines in one run wait for each other.
 #[test]
 fn lines_in_a_batch_follow_each_other() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     let lines = [
         "start",
         "@n0 echo up",
@@ -68,8 +66,7 @@ fn lines_in_a_batch_follow_each_other() {
 
 #[test]
 fn start_again_changes_nothing() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.start();
     let before = lab.moto.instances();
     lab.faults.forget();
@@ -89,22 +86,14 @@ fn start_again_changes_nothing() {
 
 #[test]
 fn a_part_is_started() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.dust(&["start", "worker[0,2]"]).run().expect_code(0);
-    let names: Vec<_> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(names, ["worker0", "worker2"]);
+    assert_eq!(lab.names(), ["worker0", "worker2"]);
 }
 
 #[test]
 fn plan_changes_nothing() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.dust(&["start", "--no-wait", "master,worker0"])
         .run()
         .expect_code(0);
@@ -130,9 +119,7 @@ fn plan_changes_nothing() {
 
 #[test]
 fn plan_tells_what_differs() {
-    let lab = lab!();
-    lab.file_of(ONE);
-    lab.launch();
+    let lab = lab!(launched ONE);
     lab.file_of("@n0\ninstance_type=m3.medium\nimage=ami-3eb46b49\n");
     let run = lab.dust(&["plan"]).run().expect_code(0);
     let says = crate::support::run::says(&run.out(), &["n0", "t2.small", "m3.medium"]);
@@ -141,9 +128,7 @@ fn plan_tells_what_differs() {
 
 #[test]
 fn show_has_what_ec2_says() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let master = lab.moto.the("master");
     let node = lab.shown("master").remove(0);
     assert_eq!(node["state"], "running");
@@ -189,9 +174,7 @@ fn show_has_what_ec2_says() {
 
 #[test]
 fn tags_are_set_and_removed() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     lab.dust(&["tag", "worker*", "owner=devops,env=test run"])
         .run()
         .expect_code(0);
@@ -211,9 +194,7 @@ fn tags_are_set_and_removed() {
 /// Those tags say which instance is which node.
 #[test]
 fn dusts_own_tags_are_not_for_tag() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     lab.faults.forget();
     for args in [
         ["tag", "worker0", "Name=other"],
@@ -229,9 +210,7 @@ fn dusts_own_tags_are_not_for_tag() {
 
 #[test]
 fn refresh_sees_what_others_did() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let mut pty = lab.terminal();
     pty.command("show");
     pty.wait_words(&["worker1", "running"]);

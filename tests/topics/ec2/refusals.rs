@@ -1,6 +1,6 @@
 //! What EC2 does wrong, and what a person sees of it.
 
-use super::{Lab, ONE, all_are, lab};
+use super::{NODES, ONE, all_are, lab};
 use crate::support::faults::{
     Fault, INTERNAL, LIMIT, NO_CAPACITY, THROTTLED, UNAUTHORIZED, Until, When,
 };
@@ -10,8 +10,7 @@ use crate::support::wait_until;
 #[test]
 fn throttling_and_failures_that_pass_are_retried() {
     for fault in [THROTTLED, INTERNAL, Fault::CutBefore] {
-        let lab = lab!();
-        lab.file();
+        let lab = lab!(NODES);
         lab.faults
             .on(When::action("DescribeInstances").times(2), fault);
         lab.faults.on(When::action("RunInstances").times(1), fault);
@@ -24,8 +23,7 @@ fn throttling_and_failures_that_pass_are_retried() {
 
 #[test]
 fn throttling_that_stays_is_said() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.faults.on(When::any(), THROTTLED);
     let run = lab.dust(&["start", "--no-wait"]).run();
     assert_ne!(run.code(), 0, "{}", run.report());
@@ -37,8 +35,7 @@ fn throttling_that_stays_is_said() {
 #[test]
 fn no_room_for_one_kind_is_told_for_its_nodes() {
     for (fault, word) in [(NO_CAPACITY, "capacity"), (LIMIT, "limit")] {
-        let lab = lab!();
-        lab.file();
+        let lab = lab!(NODES);
         lab.faults.on(
             When::action("RunInstances").having("InstanceType", "m3.medium"),
             fault,
@@ -46,13 +43,12 @@ fn no_room_for_one_kind_is_told_for_its_nodes() {
         let run = lab.dust(&["start"]).run();
         assert_ne!(run.code(), 0, "{}", run.report());
         let run = run.expect_notice(&["master", word]);
-        let names: Vec<_> = lab
-            .moto
-            .states()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(names, ["worker0", "worker1", "worker2"], "{}", run.report());
+        assert_eq!(
+            lab.names(),
+            ["worker0", "worker1", "worker2"],
+            "{}",
+            run.report()
+        );
         lab.faults.clear();
         lab.start();
         assert_eq!(lab.moto.states(), all_are("running"));
@@ -67,24 +63,16 @@ fn room_for_some_is_no_mess() {
     lab.faults.room_for(2);
     let run = lab.dust(&["start", "--no-wait"]).run();
     assert_ne!(run.code(), 0, "{}", run.report());
-    let names = |lab: &Lab| {
-        lab.moto
-            .states()
-            .into_iter()
-            .map(|(n, _)| n)
-            .collect::<Vec<_>>()
-    };
-    let some = names(&lab);
+    let some = lab.names();
     assert!(some.iter().all(|name| name.starts_with('w')), "{some:?}");
     lab.faults.room_for(10);
     lab.launch();
-    assert_eq!(names(&lab), ["w0", "w1", "w2"]);
+    assert_eq!(lab.names(), ["w0", "w1", "w2"]);
 }
 
 #[test]
 fn a_missing_permission_is_named() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.faults.on(When::action("RunInstances"), UNAUTHORIZED);
     let run = lab
         .dust(&["start"])
@@ -159,8 +147,7 @@ fn an_instance_that_dies_at_launch_says_why() {
 /// At a prompt as well.
 #[test]
 fn a_refusal_leaves_the_prompt_as_it_was() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     let mut pty = lab.terminal();
     lab.faults.on(When::action("RunInstances"), UNAUTHORIZED);
     pty.command("start");

@@ -1,14 +1,13 @@
 //! What destroys is asked about, acts on what is there now, and on nothing else.
 
-use super::{ONE, all_are, lab};
+use super::{NODES, ONE, all_are, lab};
 use crate::support::faults::{Fault, When};
+use crate::support::pty::{Pty, Terminal};
 use crate::support::wait_until;
 
 #[test]
 fn without_a_yes_nothing_is_stopped() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     lab.faults.forget();
     for args in [
         ["stop", "worker*"],
@@ -27,9 +26,7 @@ fn without_a_yes_nothing_is_stopped() {
 
 #[test]
 fn all_of_a_cluster_wants_its_name() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let mut pty = lab.terminal();
     pty.command("show");
     pty.wait_words(&["worker2", "running"]);
@@ -49,9 +46,7 @@ fn all_of_a_cluster_wants_its_name() {
 /// Between the look and the act, another tool has given the node's name to another instance.
 #[test]
 fn terminate_reads_again_before_it_acts() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let mut pty = lab.terminal();
     pty.command("show");
     pty.wait_words(&["worker1", "running"]);
@@ -75,9 +70,7 @@ fn terminate_reads_again_before_it_acts() {
 /// The instance that was asked about is gone, and another is the node now.
 #[test]
 fn a_yes_is_for_the_instance_that_was_shown() {
-    let lab = lab!();
-    lab.file_of(ONE);
-    lab.launch();
+    let lab = lab!(launched ONE);
     let mut pty = lab.terminal();
     pty.command("show");
     pty.wait_words(&["n0", "running"]);
@@ -95,9 +88,7 @@ fn a_yes_is_for_the_instance_that_was_shown() {
 
 #[test]
 fn protection_is_reported_and_not_fought() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     let id = lab.moto.the("worker1").id;
     lab.moto.protect(&id, true);
     lab.faults.forget();
@@ -106,21 +97,13 @@ fn protection_is_reported_and_not_fought() {
     let run = run.expect_notice(&["worker1", "protect"]);
     assert_eq!(lab.moto.the("worker1").state, "running");
     // The others were not held up by it.
-    let names: Vec<_> = lab
-        .moto
-        .states()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(names, ["master", "worker1"], "{}", run.report());
+    assert_eq!(lab.names(), ["master", "worker1"], "{}", run.report());
     assert!(lab.faults.calls_of("ModifyInstanceAttribute").is_empty());
 }
 
 #[test]
 fn a_lost_answer_to_terminate_is_asked_again() {
-    let lab = lab!();
-    lab.file();
-    lab.launch();
+    let lab = lab!(launched NODES);
     lab.faults
         .on(When::action("TerminateInstances").times(1), Fault::CutAfter);
     lab.dust(&["-y", "terminate", "worker*"])
@@ -132,8 +115,7 @@ fn a_lost_answer_to_terminate_is_asked_again() {
 /// A connection to a node that was stopped says so, and the shell is gone.
 #[test]
 fn stop_ends_the_shells_first() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.start();
     let mut pty = lab.terminal();
     pty.command("@n0 sleep 1000");
@@ -146,4 +128,22 @@ fn stop_ends_the_shells_first() {
     pty.command("@n0 echo no");
     pty.wait_words(&["n0", "stopped"]);
     assert_eq!(lab.moto.the("n0").state, "stopped");
+}
+
+/// At a terminal a one-shot run asks, as the prompt does.
+#[test]
+fn a_one_shot_run_at_a_terminal_asks() {
+    let lab = lab!(launched ONE);
+    for (word, state) in [("n", "running"), ("y", "stopped")] {
+        let mut command = lab.command();
+        command
+            .arg("-f")
+            .arg(lab.env.work().join("lab.cnf"))
+            .args(["stop", "n0"]);
+        let mut pty = Pty::spawn(command, Terminal::default());
+        pty.wait_words(&["stop", "n0", "[y/N]"]);
+        pty.line(word);
+        assert_eq!(pty.wait_exit(), 0);
+        assert_eq!(lab.moto.the("n0").state, state);
+    }
 }

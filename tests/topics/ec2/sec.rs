@@ -118,9 +118,7 @@ fn rules_that_make_no_sense_are_refused() {
 /// A group that others use is not dust's to change.
 #[test]
 fn a_group_of_others_is_left_alone() {
-    let lab = lab!();
-    lab.file_of(ONE);
-    lab.launch();
+    let lab = lab!(launched ONE);
     let rules = || {
         let all = lab.moto.ask("DescribeSecurityGroups", &[]);
         let defaults = all.items("securityGroupInfo").iter();
@@ -152,4 +150,28 @@ fn the_first_start_says_who_is_let_in() {
         run.report()
     );
     wait_until("it is there", || lab.moto.states().len() == 1);
+}
+
+/// Its own address cannot be told: the person knows it.
+#[test]
+fn who_may_log_in_is_asked_where_it_cannot_be_told() {
+    let lab = lab!();
+    lab.file_with("lab.cnf", OWN, ONE);
+    let mut pty = lab.terminal_with(|command| {
+        command.env("DUST_MY_ADDRESS", "none");
+    });
+    pty.command("start --no-wait");
+    pty.wait_words(&["which address", "lab"]);
+    pty.line("203.0.113.9");
+    let rule = format!("tcp {port}-{port} 203.0.113.9/32", port = lab.sshd.port());
+    wait_until("the address is let in", || own(&lab).rules.contains(&rule));
+    pty.wait_prompt();
+    // Another start finds an open door, and asks nothing.
+    lab.dust(&["-y", "terminate", "n0"]).run().expect_code(0);
+    let run = lab
+        .dust(&["start", "--no-wait"])
+        .env("DUST_MY_ADDRESS", "none")
+        .run()
+        .expect_code(0);
+    assert!(!run.err().contains("lets nobody in"), "{}", run.report());
 }

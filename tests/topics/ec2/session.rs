@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Lab, all_are, lab};
+use super::{Lab, NODES, all_are, lab};
 use crate::support::pty::Pty;
 use crate::support::shell::Shell;
 use crate::support::{PATIENCE, wait_until};
@@ -195,8 +195,7 @@ fn the_session_of_the_readme() {
 #[test]
 fn the_prompt_goes_on_while_ec2_is_slow() {
     use crate::support::faults::{Fault, When};
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.faults.on(When::any(), Fault::HoldBefore);
     let mut pty = lab.terminal();
     pty.command("!echo one $((40+2))");

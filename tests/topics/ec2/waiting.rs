@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Lab, ONE, all_are, lab};
+use super::{Lab, NODES, ONE, all_are, lab};
 use crate::support::faults::Until;
 use crate::support::run::says;
 use crate::support::shell::Shell;
@@ -17,8 +17,7 @@ fn up(lab: &Lab) {
 
 #[test]
 fn start_waits_while_instances_are_pending() {
-    let lab = lab!();
-    lab.file();
+    let lab = lab!(NODES);
     lab.faults.slow_start(Until::Told);
     let mut run = lab.dust(&["start"]).start();
     run.wait_for("pending is said", |_, err| says(err, &["pending"]));
@@ -29,8 +28,7 @@ fn start_waits_while_instances_are_pending() {
 
 #[test]
 fn progress_is_live_at_the_prompt() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.sshd.stop();
     lab.faults.slow_start(Until::Told);
     let mut pty = lab.terminal();
@@ -51,8 +49,7 @@ fn progress_is_live_at_the_prompt() {
 /// A machine that boots refuses connections first.
 #[test]
 fn start_waits_for_sshd() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.sshd.stop();
     let mut run = lab.dust(&["start"]).start();
     run.wait_for("it is launched", |_, err| says(err, &["launch", "n0"]));
@@ -84,8 +81,7 @@ fn start_waits_for_the_key_to_be_accepted() {
 
 #[test]
 fn no_wait_waits_for_nothing() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.sshd.stop();
     lab.faults.slow_start(Until::Told);
     lab.launch();
@@ -95,8 +91,7 @@ fn no_wait_waits_for_nothing() {
 
 #[test]
 fn a_node_that_never_answers_fails_the_start() {
-    let mut lab = lab!();
-    lab.file_of(ONE);
+    let mut lab = lab!(ONE);
     lab.sshd.stop();
     lab.faults.console(
         "*",
@@ -116,8 +111,7 @@ fn a_node_that_never_answers_fails_the_start() {
 /// What is stopping cannot be started yet.
 #[test]
 fn start_waits_for_what_is_stopping() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.start();
     lab.faults.slow_stop(Until::Told);
     lab.dust(&["-y", "stop", "n0"]).run().expect_code(0);
@@ -136,8 +130,7 @@ fn start_waits_for_what_is_stopping() {
 /// The command is for when it is up; the file of the shell's home tells that it ran once.
 #[test]
 fn what_is_typed_for_a_node_that_starts_waits_for_it() {
-    let lab = lab!();
-    lab.file_of(ONE);
+    let lab = lab!(ONE);
     lab.faults.slow_start(Until::Told);
     let mut pty = lab.terminal();
     pty.command("start");

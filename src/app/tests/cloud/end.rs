@@ -99,7 +99,10 @@ fn terminate_forgets_host_keys_and_nodes_become_absent() {
         Ask::Terminate(vec![claim(2, "worker0"), claim(3, "worker1")])
     );
     let fault = Fault::new("it is protected against termination");
-    lab.tell(request, News::NodeFailed("worker1".to_owned(), fault));
+    lab.tell(
+        request,
+        News::NodesFailed(vec!["worker1".to_owned()], fault),
+    );
     lab.tell(request, News::Done);
     assert!(
         lab.said("dust: [worker1] it is protected against termination"),
@@ -199,4 +202,88 @@ fn an_account_that_stops_answering_is_told_once_it_is_late() {
         "{err}"
     );
     assert_eq!(lab.exit(), Some(1));
+}
+
+/// `start` takes up each machine as soon as it has stopped, whatever the others do.
+#[test]
+fn what_has_stopped_may_run_again_before_the_others_have() {
+    let mut lab = Lab::prompt_on("sample.cnf", 1);
+    lab.described(&three(Running));
+    lab.line("stop worker*");
+    lab.line("y");
+    let (request, _, _) = lab.asked();
+    lab.tell(request, News::Done);
+    let workers = |first, second| {
+        [
+            instance(1, "master", Running),
+            instance(2, "worker0", first),
+            instance(3, "worker1", second),
+        ]
+    };
+    lab.after(Duration::from_secs(2));
+    lab.described(&workers(Stopped, Stopping));
+    assert!(lab.said("worker1: stopping 2 s"), "{:?}", lab.rows());
+    lab.after(Duration::from_secs(3));
+    lab.described(&workers(Running, Stopped));
+    assert!(lab.said("stopped: worker[0-1] (5 s)"), "{:?}", lab.rows());
+}
+
+#[test]
+fn what_is_left_of_a_cluster_is_all_of_it() {
+    let mut lab = Lab::prompt_on("sample.cnf", 1);
+    let mut all = three(Running);
+    all[0].state = ShuttingDown;
+    lab.described(&all);
+    lab.line("terminate *");
+    assert!(lab.said("Type the cluster's name"), "{:?}", lab.rows());
+    lab.line("");
+    lab.line("terminate worker0");
+    assert_eq!(lab.last_row(), "terminate worker0 (1)? [y/N]");
+}
+
+/// EC2 refuses now and then; that is told only if it goes on.
+#[test]
+fn failures_in_a_row_are_told_once() {
+    let mut lab = Lab::prompt_on("sample.cnf", 1);
+    lab.described(&three(Running));
+    lab.line("stop worker*");
+    lab.line("y");
+    let (request, _, _) = lab.asked();
+    lab.tell(request, News::Done);
+    let fails = |lab: &mut Lab| {
+        lab.after(Duration::from_secs(15));
+        let (poll, _, _) = lab.asked();
+        lab.tell(poll, News::Failed(Fault::new("throttled")));
+    };
+    fails(&mut lab);
+    fails(&mut lab);
+    lab.after(Duration::from_secs(15));
+    lab.described(&three(Stopping));
+    fails(&mut lab);
+    fails(&mut lab);
+    assert!(!lab.said("throttled"), "{:?}", lab.rows());
+    for _ in 0..4 {
+        fails(&mut lab);
+    }
+    let rows = lab.rows();
+    let told = rows.iter().filter(|row| row.contains("throttled"));
+    assert_eq!(told.count(), 1, "{rows:?}");
+}
+
+#[test]
+fn at_a_terminal_a_batch_asks() {
+    for (word, sure) in [("y", true), ("n", false), ("", false)] {
+        let mut lab = Lab::batch_on("sample.cnf", &["stop worker*"], |setup| setup.person = true);
+        lab.described(&three(Running));
+        assert_eq!(lab.err(), "stop worker[0-1] (2)? [y/N] ");
+        assert_eq!(lab.exit(), None);
+        lab.input(format!("{word}\n").as_bytes());
+        assert_eq!(!lab.asks_nothing(), sure);
+        if sure {
+            assert!(matches!(lab.asked().2, Ask::Stop(claims) if claims.len() == 2));
+        } else {
+            assert_eq!(lab.err(), "\nnothing was done\n");
+            assert_eq!(lab.exit(), Some(0));
+        }
+    }
 }

@@ -312,3 +312,34 @@ fn columns_fit_the_terminal() {
         "{rows:?}"
     );
 }
+
+#[test]
+fn a_batch_that_is_not_about_nodes_waits_for_nobody() {
+    let lab = Lab::batch_on("sample.cnf", &["help show"], |_| {});
+    assert_eq!(lab.exit(), Some(0));
+    let mut lab = Lab::batch_on("sample.cnf", &["refresh"], |_| {});
+    assert_eq!(lab.exit(), None, "who asks wants to know");
+    lab.described(&[]);
+    lab.described(&[]);
+    assert_eq!(lab.exit(), Some(0));
+}
+
+/// Half an id is of no use: other columns go as a whole.
+#[test]
+fn show_fits_the_terminal_and_cuts_no_id() {
+    let id = "i-0123456789abcdef0";
+    let mut one = instance(1, "master", Running);
+    one.id = id.to_owned();
+    for (columns, has) in [(120, true), (80, false), (64, false)] {
+        let mut lab = Lab::batch_on("sample.cnf", &["show -v master"], |setup| {
+            setup.terminal = true;
+            setup.size.cols = columns;
+        });
+        lab.described(std::slice::from_ref(&one));
+        let out = lab.out();
+        let widest = out.lines().map(str::len).max();
+        assert!(widest <= Some(columns.into()), "{columns}\n{out}");
+        assert!(out.contains(id) && out.contains("running"), "{out}");
+        assert_eq!(out.contains("eu-west-1b"), has, "{columns}\n{out}");
+    }
+}

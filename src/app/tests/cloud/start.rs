@@ -185,7 +185,10 @@ fn with_v_the_last_words_of_a_machine_are_shown() {
         News::Instances(vec![instance(1, "worker0", Running)]),
     );
     let fault = Fault::new("it failed");
-    lab.tell(request, News::NodeFailed("worker0".to_owned(), fault));
+    lab.tell(
+        request,
+        News::NodesFailed(vec!["worker0".to_owned()], fault),
+    );
     lab.tell(request, News::Done);
     // It was ready already: a late failure is of no interest.
     assert_eq!(lab.exit(), Some(0), "{}", lab.err());
@@ -307,7 +310,10 @@ fn what_failed_is_in_the_exit_status() {
     lab.described(&[]);
     let (request, _, _) = lab.asked();
     let fault = Fault::new("the image ami-3eb46b49 does not exist").hint("look at image=");
-    lab.tell(request, News::NodeFailed("worker0".to_owned(), fault));
+    lab.tell(
+        request,
+        News::NodesFailed(vec!["worker0".to_owned()], fault),
+    );
     lab.tell(
         request,
         News::Instances(vec![instance(2, "worker1", Running)]),
@@ -419,4 +425,29 @@ fn a_node_behind_one_that_starts_waits_for_that_one() {
     lab.after(2 * SECOND);
     lab.after(2 * SECOND);
     assert!(lab.said("ready: inside,master (2)"), "{:?}", lab.rows());
+}
+
+#[test]
+fn what_fails_for_one_reason_is_told_once() {
+    let (mut lab, request) = starting();
+    let names = ["worker0", "worker1"].map(str::to_owned).to_vec();
+    let fault = Fault::new("there is no capacity").hint("another zone=");
+    lab.tell(request, News::NodesFailed(names, fault));
+    assert!(
+        lab.said("dust: [worker[0-1]] there is no capacity (another zone=)"),
+        "{:?}",
+        lab.rows()
+    );
+    assert!(lab.said("not ready: worker[0-1] (2)"), "{:?}", lab.rows());
+
+    let (mut lab, request) = starting();
+    lab.tell(request, both(Pending));
+    for _ in 0..301 {
+        lab.after(2 * SECOND);
+    }
+    assert!(
+        lab.said("dust: [worker[0-1]] after 600 s it is still pending"),
+        "{:?}",
+        lab.rows()
+    );
 }

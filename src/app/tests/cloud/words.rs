@@ -243,3 +243,42 @@ fn use_takes_a_region() {
     lab.line("use nowhere");
     assert!(lab.said("`nowhere` matches no node"), "{:?}", lab.rows());
 }
+
+/// Where dust cannot tell where it is, it asks who may log in to a new cluster.
+#[test]
+fn who_may_log_in_is_asked_where_it_cannot_be_told() {
+    let closed = || News::Closed("democloud".into(), "dust-democloud".into(), vec![22]);
+    let starting = || {
+        let mut lab = Lab::prompt_on("sample.cnf", 1);
+        lab.described(&[]);
+        lab.line("start master");
+        let (request, _, _) = lab.asked();
+        lab.tell(request, closed());
+        lab
+    };
+    let question = "from which address may one log in to democloud (dust-democloud)? [none]";
+    let mut lab = starting();
+    assert!(lab.said(question), "{:?}", lab.rows());
+    lab.line("203.0.113");
+    assert!(lab.said("`203.0.113` is no source"), "{:?}", lab.rows());
+    assert!(lab.said(question), "{:?}", lab.rows());
+    lab.line("203.0.113.9");
+    let rule = Rule::parse(&["tcp", "22", "203.0.113.9/32"]).unwrap();
+    assert_eq!(
+        lab.asked().2,
+        Ask::Allow("democloud".into(), Vec::new(), rule)
+    );
+    assert!(lab.rows().contains(&"dust:democloud$".to_owned()));
+
+    let mut lab = starting();
+    lab.line("");
+    let hint = "lets nobody in by ssh: `ec2sec add TARGET tcp 22 YOUR.ADDRESS`";
+    assert!(lab.said(hint), "{:?}", lab.rows());
+    assert!(lab.asks_nothing());
+
+    let mut lab = Lab::batch_on("sample.cnf", &["start master"], |_| {});
+    lab.described(&[]);
+    let (request, _, _) = lab.asked();
+    lab.tell(request, closed());
+    assert!(lab.err().contains(hint), "nobody is there to ask");
+}
