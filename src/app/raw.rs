@@ -31,6 +31,8 @@ struct Room {
     unread: bool,
     /// It has the terminal, but no terminal is there.
     alone: bool,
+    /// What is typed until the node's terminal is fit for a person: line mode ignores returns.
+    early: Option<Vec<u8>>,
     /// Lines wait until it is back in line mode.
     back_by: Option<Instant>,
     /// What ran there when it was asked last.
@@ -144,9 +146,11 @@ impl App {
         if !shell.enter_raw() {
             return;
         }
+        let mut early = None;
         if busy && let Some((tty, _)) = shell.tty() {
             let command = attach_command(tty, !secret);
             self.ask_node(id, Question::Terminal, command);
+            early = Some(Vec::new());
         }
         self.desk.coming = None;
         let screen = Screen::new(self.setup.size, 0);
@@ -155,6 +159,7 @@ impl App {
             since: now,
             unread: false,
             alone: false,
+            early,
             back_by: None,
             runs: None,
         };
@@ -232,6 +237,16 @@ impl App {
 
     fn type_raw(&mut self, id: NodeId, bytes: &[u8]) {
         if bytes.is_empty() {
+            return;
+        }
+        if let Some(early) = self
+            .desk
+            .rooms
+            .get_mut(&id)
+            .and_then(|room| room.early.as_mut())
+            && early.len() + bytes.len() <= TYPED_MAX
+        {
+            early.extend_from_slice(bytes);
             return;
         }
         let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) else {
@@ -434,7 +449,11 @@ impl App {
         question: Question,
         answer: &[u8],
     ) {
-        if question != Question::Foreground {
+        if question == Question::Terminal {
+            let room = self.desk.rooms.get_mut(&id);
+            if let Some(early) = room.and_then(|room| room.early.take()) {
+                self.type_raw(id, &early);
+            }
             return;
         }
         let found = foreground::read(answer);

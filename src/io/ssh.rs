@@ -454,7 +454,13 @@ impl Link {
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Step, Fault> {
         match &self.op {
-            Op::None => Ok(Step::Wait),
+            Op::None => {
+                if self.write_pending() {
+                    // Nothing else here makes libssh send. What is wrong shows with the next use.
+                    drop(self.session.blocking_flush(Some(std::time::Duration::ZERO)));
+                }
+                Ok(Step::Wait)
+            },
             Op::Handshake => match self.session.connect() {
                 Ok(()) => {
                     sys::set_nonblocking(self.fd);

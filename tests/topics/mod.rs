@@ -16,6 +16,7 @@ mod linemode;
 mod localshell;
 mod oneshot;
 mod prompt;
+mod raw;
 mod rawshells;
 mod real_users;
 mod server;
