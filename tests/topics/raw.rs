@@ -165,12 +165,12 @@ fn one_or_two_interrupts_reach_what_runs() {
     pty.line("bash -c 'trap \"echo got it\" INT; echo ready; while :; do sleep 0.05; done'");
     pty.wait_row("ready");
     pty.send("\x03");
-    pty.wait_row("got it");
+    pty.wait_row("^Cgot it");
     pty.send("\x03x");
     pty.wait_for("the second", |screen| {
         rows(screen)
             .iter()
-            .filter(|row| row.contains("got it"))
+            .filter(|row| row.ends_with("got it"))
             .count()
             >= 2
     });
@@ -179,7 +179,7 @@ fn one_or_two_interrupts_reach_what_runs() {
     pty.wait_for("the others", |screen| {
         rows(screen)
             .iter()
-            .filter(|row| row.contains("got it"))
+            .filter(|row| row.ends_with("got it"))
             .count()
             >= 3
     });
