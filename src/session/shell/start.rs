@@ -31,10 +31,12 @@ const INIT: &str = concat!(
     r#"_dust_1=${PS1-} _dust_2=${PS2-} _dust_3=${RPS1-} _dust_0=${PS0-} _dust_h=${HISTFILE-};"#,
     r#"_dust_v= _dust_g= _dust_y= _dust_j=;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
-    r#"HISTFILE= PS0= RPS1= PS2=;"#,
+    r#"unset HISTFILE;PS0= RPS1= PS2=;"#,
     r#"_dust_r(){ return $1;};"#,
     r#"if [ -n "${ZSH_VERSION-}" ];then eval "$DUST_ZSH";"#,
     r#"elif [ -n "${BASH_VERSION-}" ];then eval "$DUST_BASH";"#,
+    // Not one eval deeper: bash would go on reading there.
+    r#"if [ -n "$_dust_v" ];then set +o emacs;set +o vi;fi;"#,
     r#"else eval "$DUST_POSIX";fi;"#,
     r#"unset DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX;"#,
     r#"stty -echo -onlcr igncr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
@@ -47,7 +49,6 @@ const BASH: &str = concat!(
     r#"_dust_a=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"});unset PROMPT_COMMAND;"#,
     // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
     r#"if shopt -qo emacs||shopt -qo vi;then _dust_v=emacs;shopt -qo vi&&_dust_v=vi;"#,
-    r#"set +o emacs;set +o vi;"#,
     r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi"#,
 );
 
