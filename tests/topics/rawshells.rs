@@ -5,6 +5,7 @@ use dust::session::shell::{Leave, RawState, State};
 
 use crate::support::shell::Shell;
 
+mod hooks;
 mod person;
 
 use person::{Person, Told};
@@ -423,4 +424,71 @@ fn resizing(shell: Shell) {
     }
     p.leave();
     assert_eq!(p.run("stty size"), ("10 40\n".to_owned(), 0));
+}
+
+/// Shells that line mode does not speak: they run in the helper.
+mod own {
+    on! { fish = Fish, tcsh = Tcsh; [own_shells] }
+}
+
+fn own_shells(shell: Shell) {
+    let mut p = at(shell);
+    assert_eq!(p.shell.own(), Some(shell.word()));
+    p.run("cd /usr/lib; export E=env; x=5");
+    assert!(p.shell.enter_raw());
+    p.wait_here("<lib>");
+    p.keys("echo \"$E\"\r");
+    p.wait_row("env");
+    p.wait_here("<lib>");
+    p.keys("cd /usr/bin\r");
+    p.wait_here("<bin>");
+    if shell == Shell::Fish {
+        p.wait("its prompt", |p| {
+            p.shell.raw() == Some(RawState::AtPrompt { typed: false })
+        });
+        p.line("set y 6");
+        p.wait_here("<bin>");
+    } else {
+        p.keys("set y=6\r");
+        p.wait("the prompt", |p| p.rows().len() == 5 && p.here() == "<bin>");
+        p.look_at_prompt();
+    }
+    p.keys("echo half");
+    p.wait_here("<bin> echo half");
+    p.leave();
+    assert_eq!(p.run("echo $x $E; (exit 3)"), ("5 env\n".to_owned(), 3));
+    p.clear();
+    assert!(p.shell.enter_raw());
+    if shell == Shell::Fish {
+        // What was begun is there still.
+        p.wait_here("<bin> echo half");
+        p.line(" and $y");
+        p.wait_row("half and 6");
+        assert_eq!(p.line("false"), Some(1));
+    } else {
+        p.wait_here("<bin>");
+        p.keys("echo whole and $y\r");
+        p.wait_row("whole and 6");
+    }
+    p.wait_here("<bin>");
+    p.clear();
+    p.keys("sleep 1000\r");
+    p.wait("the program", |p| p.foreground("sleep"));
+    assert_eq!(p.shell.leave_raw(), Leave::Running);
+    p.interrupt("the prompt", |p| p.here() == "<bin>");
+    p.told.clear();
+    p.keys("exit 4\r");
+    p.wait_told(Told::Exited(4));
+    assert_eq!(p.shell.state(), State::Idle);
+    assert_eq!(p.run("echo \"$? $x\""), ("4 5\n".to_owned(), 0));
+    // And once more.
+    p.clear();
+    assert!(p.shell.enter_raw());
+    p.wait("the prompt", |p| p.here().ends_with('>'));
+    p.told.clear();
+    p.keys("exit\r");
+    p.wait("its end", |p| {
+        p.told.iter().any(|told| matches!(told, Told::Exited(_)))
+    });
+    assert_eq!(p.run("echo done"), ("done\n".to_owned(), 0));
 }

@@ -142,7 +142,8 @@ impl Shell {
     ///   this again as soon as [`Shell::state`] is idle.
     /// - Unmarked: bytes pass.
     ///
-    /// Where the shell was in raw mode before, a new prompt is shown; the caller sees to a fresh line.
+    /// Where the shell was in raw mode before, what a screen model holds of that is still what the
+    /// terminal should show: the new prompt comes below (fish draws its line again in its place).
     pub fn enter_raw(&mut self) -> bool {
         if let Some(raw) = &mut self.raw {
             return match raw.phase {
@@ -242,10 +243,16 @@ impl Shell {
     /// in the wrong instant (8.2), and another is harmless. A shell that still does not react then
     /// is better left alone.
     pub fn leave_raw(&mut self) -> Leave {
+        let own = self.own().is_some();
+        let keeps_line = self.own() == Some(scripts::FISH);
         let Some(raw) = &mut self.raw else {
             return Leave::Done;
         };
         match raw.phase {
+            Phase::Prompt { .. } if keeps_line => {
+                self.type_leave();
+                Leave::Underway
+            },
             Phase::Passing => {
                 self.raw = None;
                 Leave::Done
@@ -263,7 +270,9 @@ impl Shell {
             },
             Phase::Prompt { typed: true } => {
                 raw.phase = Phase::Clearing;
-                if raw.blind && self.family == Family::Posix {
+                if raw.blind && own {
+                    self.type_leave();
+                } else if raw.blind && self.family == Family::Posix {
                     self.out.push(KILL);
                     self.type_leave();
                 } else {
@@ -288,15 +297,13 @@ impl Shell {
     }
 
     fn type_leave(&mut self) {
-        let own = match self.own() {
-            None => " _dust_x\r",
-            Some(own) => scripts::stops(own),
-        };
+        let own = self.own().is_some();
+        let keys = scripts::leaves(self.own());
         let Some(raw) = &mut self.raw else { return };
         raw.phase = Phase::Leaving;
         raw.back = false;
-        self.veil = Some(Veil::Awaited);
-        self.out.extend_from_slice(own.as_bytes());
+        self.veil = Some(if own { Veil::Fallen } else { Veil::Awaited });
+        self.out.extend_from_slice(keys.as_bytes());
     }
 
     /// Raw mode, if this shell is in it.
@@ -427,6 +434,7 @@ impl Shell {
 
     /// A mark of line mode while in raw mode (and no command of line mode runs).
     pub(super) fn raw_ends(&mut self, prompt: &Prompt, found: &mut dyn FnMut(Piece<'_>)) {
+        let keeps_line = self.own() == Some(scripts::FISH);
         let Some(raw) = &mut self.raw else { return };
         if raw.phase == Phase::Calming {
             if prompt.number == raw.number {
@@ -449,6 +457,10 @@ impl Shell {
         self.echoing = false;
         self.idle();
         if left || asked {
+            if !keeps_line {
+                // The next prompt is on a line of its own.
+                found(Piece::Raw(b"\r\n"));
+            }
             found(Piece::Lined);
         } else {
             self.status = prompt.ended_with();

@@ -29,7 +29,13 @@ fi
 set -o "$_dust_v"
 return $1
 }
-_dust_w() { case $PS1 in *"$_dust_w"*) ;; *) PS1=$_dust_w$PS1 ;; esac; }
+_dust_w() {
+if ! shopt -q promptvars; then
+PS1=${PS1//"$_dust_w"/}
+_dust_w="\[@<:$((_dust_c += 1)):$_dust_n:p>@\]"
+fi
+case $PS1 in *"$_dust_w"*) ;; *) PS1=$_dust_w$PS1 ;; esac
+}
 _dust_m() { eval printf %s "$_dust_o" >&2; }
 # Forgets the last line of the history if it is not the person's.
 _dust_d() {

@@ -24,7 +24,11 @@ PS1=${PS1/"$_dust_w"}
 _dust_w="%{@<%?:$((++_dust_c)):${_dust_n}:p>@%}"
 PS1=$_dust_w$PS1
 }
-_dust_y() { print -rn -- "@<::${_dust_n}:a>@" >&2 }
+_dust_y() {
+print -rn -- "@<::${_dust_n}:a>@" >&2
+# A start-up file that was read again has taken the other hook away.
+precmd_functions=(${precmd_functions[@]:#_dust_w} _dust_w)
+}
 _dust_d() { [[ $1 != " _dust_x"* ]] }
 # Leaves: keeps what the person has by now, and what enters had taken away goes again.
 _dust_x() {
