@@ -22,6 +22,8 @@ pub(super) fn end(seq: u64) -> String {
     format!("_dust_s={seq}:$? PS1=$_dust_p PROMPT_COMMAND=$_dust_q")
 }
 
+/// Makes the terminal what line mode has it be.
+pub(super) const SILENCE: &str = "stty -echo -onlcr igncr;";
 /// Makes the terminal take the next byte literally (VLNEXT, termios(3)).
 const LITERAL_NEXT: u8 = 0x16;
 
@@ -46,7 +48,7 @@ impl Frame<'_> {
     fn around(&self) -> (Vec<u8>, Vec<u8>) {
         let mut head = Vec::new();
         if self.silence {
-            head.extend_from_slice(b"stty -echo -onlcr igncr;");
+            head.extend_from_slice(SILENCE.as_bytes());
         }
         let tail = match self.stdin {
             Stdin::Terminal => Vec::new(),

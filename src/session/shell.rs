@@ -46,6 +46,9 @@ const NO_FALSE_ECHO: u8 = b'\r';
 /// How the echo of a command may begin.
 const ECHOES: [&[u8]; 4] = [b" _dust_", b"_dust_s=", b"\r\n_dust_s=", b"^M_dust_s="];
 
+/// Ctrl-U: the terminal, or a line editor, forgets the line that was begun (VKILL, termios(3)).
+const KILL: u8 = 0x15;
+
 /// What busybox ash says when a child ends while it waits at its prompt.
 const ASH_NOISE: &[u8] = b"\nUse \"exit\" to leave shell.\n";
 
@@ -162,6 +165,8 @@ pub struct Shell {
     raw: Option<raw::Raw>,
     /// A person typed at the command that runs; what it left unread must go.
     flush_before_next: bool,
+    /// Where the echo of a line of dust's own would be on a person's terminal.
+    veil: Option<raw::Veil>,
     /// A mark's number, as text, for the command that runs.
     expected: String,
     /// The number of the last mark.
@@ -197,6 +202,7 @@ impl Shell {
             start: None,
             raw: None,
             flush_before_next: false,
+            veil: None,
             expected: "0".to_owned(),
             last: String::new(),
             repeats_due: 0,
@@ -358,7 +364,7 @@ impl Shell {
     fn scan(&mut self, mut data: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
         loop {
             let Some(at) = memchr::memchr(RS, data) else {
-                if self.is_raw() {
+                if self.is_raw() || self.veil.is_some() {
                     self.output(data, found);
                     return;
                 }
@@ -487,14 +493,16 @@ impl Shell {
         self.status = status;
         let flush = self.attached_ends();
         if flush {
-            // The terminal forgets what nobody has read.
-            self.out.push(0x03);
-            self.interrupted = true;
+            // Whole lines the shell reads now; half a line the terminal forgets.
+            self.out.push(KILL);
         }
         if self.inputs > 0 || flush {
             self.strays = Some(0);
             self.state = State::Settling;
             self.settle();
+        }
+        if flush {
+            self.veil = Some(raw::Veil::Awaited);
         }
         found(Piece::Ended(status));
     }
@@ -508,14 +516,22 @@ impl Shell {
         }
         self.seq += 1;
         self.expected = self.seq.to_string();
-        self.out
-            .extend_from_slice(format!(" {}\n", encode::end(self.seq)).as_bytes());
+        let silence = if std::mem::take(&mut self.echoing) {
+            encode::SILENCE
+        } else {
+            ""
+        };
+        // The word that says whose line it is comes first.
+        let seq = self.seq;
+        let line = format!(" _dust_s={seq}:$?;{silence}{}\n", encode::end(seq));
+        self.out.extend_from_slice(line.as_bytes());
         self.at_start = true;
     }
 
     fn idle(&mut self) {
         self.state = State::Idle;
         self.at_start = false;
+        self.veil = None;
         self.repeats_due = 0;
         self.cooked = false;
         self.held_return = false;

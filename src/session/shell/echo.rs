@@ -1,11 +1,12 @@
 //! What of a shell's output is the command's own: echoes and a shell's own words are taken away.
 
+use super::raw::Veil;
 use super::{ASH_NOISE, ASH_QUERY, ECHOES, INPUT_LINE_MAX, Piece, START_UP_MAX, Shell, State};
 
 impl Shell {
     /// The shell itself may say something to an interrupt.
     pub(super) fn is_interrupted(&self) -> bool {
-        if self.is_raw() {
+        if self.is_raw() || self.veil.is_some() {
             return false;
         }
         match self.state {
@@ -34,6 +35,9 @@ impl Shell {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
             self.at_start = false;
+            if self.veil == Some(Veil::Awaited) {
+                return found(Piece::Raw(&held));
+            }
             self.output(&held, found);
         }
     }
@@ -42,7 +46,7 @@ impl Shell {
         if text.is_empty() {
             return;
         }
-        if self.is_raw() {
+        if self.is_raw() || self.veil.is_some() {
             return self.raw_output(text, found);
         }
         match self.state {

@@ -21,7 +21,7 @@
 //! shell, as a program: it is stopped for leaving and continued for entering.
 
 use super::marks::{Prompt, RawKind, RawMark};
-use super::{Family, Piece, Shell, State, Stdin, encode};
+use super::{ASH_QUERY, Family, KILL, Piece, Shell, State, Stdin, encode};
 
 mod scripts;
 
@@ -63,6 +63,9 @@ pub enum Leave {
 enum Phase {
     /// A command of line mode runs, and the terminal is the person's.
     Attached,
+    /// A program, or a person before, left the terminal with an echo: a line that stops that was
+    /// typed. Until then the shell's own editor may be at work.
+    Calming,
     /// What enters was typed.
     Entering,
     Prompt {
@@ -72,13 +75,21 @@ enum Phase {
     /// An interrupt was typed to clear the line; a new prompt is awaited.
     Clearing,
     /// What leaves was typed.
-    Leaving {
-        /// It has not begun to run: what comes is the echo of a line editor.
-        echo: bool,
-    },
+    Leaving,
     /// The shell gives no marks.
     Passing,
 }
+
+/// The echo of a line of dust's own, which a person's terminal should not show. A line editor may have
+/// wrapped it, so it goes on up to the next mark that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Veil {
+    Awaited,
+    Fallen,
+}
+
+/// How such a line begins.
+const OURS: &[u8] = b" _dust_";
 
 /// Raw mode's own part of a [`Shell`].
 #[derive(Debug)]
@@ -96,6 +107,10 @@ pub(super) struct Raw {
     more: bool,
     /// What waits until the shell is ready.
     typed: Vec<u8>,
+    /// It was found at its prompt, though its marks did not tell: they may not come any more.
+    blind: bool,
+    /// A prompt came where the line that leaves should have run.
+    back: bool,
 }
 
 impl Raw {
@@ -108,6 +123,8 @@ impl Raw {
             tail: false,
             more: false,
             typed: Vec::new(),
+            blind: false,
+            back: false,
         }
     }
 }
@@ -125,7 +142,8 @@ impl Shell {
     ///   this again as soon as [`Shell::state`] is idle.
     /// - Unmarked: bytes pass.
     ///
-    /// Where the shell was in raw mode before, a new prompt is shown; the caller sees to a fresh line.
+    /// Where the shell was in raw mode before, what a screen model holds of that is still what the
+    /// terminal should show: the new prompt comes below (fish draws its line again in its place).
     pub fn enter_raw(&mut self) -> bool {
         if let Some(raw) = &mut self.raw {
             return match raw.phase {
@@ -133,8 +151,9 @@ impl Shell {
                     raw.phase = Phase::Prompt { typed: true };
                     true
                 },
-                Phase::Leaving { .. } => false,
+                Phase::Leaving => false,
                 Phase::Attached
+                | Phase::Calming
                 | Phase::Entering
                 | Phase::Prompt { .. }
                 | Phase::Running
@@ -156,21 +175,25 @@ impl Shell {
                 true
             },
             State::Idle => {
-                self.type_entry();
+                if self.echoing || self.interrupted {
+                    self.settle();
+                    self.veil = Some(Veil::Awaited);
+                    self.state = State::Raw;
+                    self.raw = Some(Raw::new(Phase::Calming, self.expected.clone()));
+                } else {
+                    self.type_entry();
+                }
                 true
             },
         }
     }
 
     fn type_entry(&mut self) {
-        if std::mem::take(&mut self.interrupted) {
-            self.out.push(b'\n');
-            self.repeats_due += 1;
-        }
+        self.veil = None;
         self.seq += 1;
         let frame = encode::Frame {
             seq: self.seq,
-            silence: std::mem::take(&mut self.echoing),
+            silence: false,
             status: 0,
             nonce: self.nonce.word(),
             stdin: Stdin::Terminal,
@@ -186,7 +209,6 @@ impl Shell {
         self.out
             .extend_from_slice(format!(" _dust_n={number};_dust_f {status}&&:\n").as_bytes());
         self.expected.clone_from(&number);
-        self.at_start = true;
         self.state = State::Raw;
         self.raw = Some(Raw::new(Phase::Entering, number));
     }
@@ -198,8 +220,8 @@ impl Shell {
             return;
         }
         match raw.phase {
-            Phase::Clearing | Phase::Leaving { .. } => return,
-            Phase::Entering => {
+            Phase::Clearing | Phase::Leaving => return,
+            Phase::Calming | Phase::Entering => {
                 let room = TYPED_MAX.saturating_sub(raw.typed.len());
                 let kept = bytes.get(..room.min(bytes.len())).unwrap_or_default();
                 raw.typed.extend_from_slice(kept);
@@ -216,12 +238,21 @@ impl Shell {
     }
 
     /// Takes the shell back to line mode: a command of line mode is waiting. Nothing that the person
-    /// typed is run: a line that is not empty is given up by an interrupt first.
+    /// typed is run: a line that is not empty is given up by an interrupt first. Call it again if
+    /// nothing came of [`Leave::Underway`] in half a second: readline loses an interrupt that comes
+    /// in the wrong instant (8.2), and another is harmless. A shell that still does not react then
+    /// is better left alone.
     pub fn leave_raw(&mut self) -> Leave {
+        let own = self.own().is_some();
+        let keeps_line = self.own() == Some(scripts::FISH);
         let Some(raw) = &mut self.raw else {
             return Leave::Done;
         };
         match raw.phase {
+            Phase::Prompt { .. } if keeps_line => {
+                self.type_leave();
+                Leave::Underway
+            },
             Phase::Passing => {
                 self.raw = None;
                 Leave::Done
@@ -239,36 +270,49 @@ impl Shell {
             },
             Phase::Prompt { typed: true } => {
                 raw.phase = Phase::Clearing;
+                if raw.blind && own {
+                    self.type_leave();
+                } else if raw.blind && self.family == Family::Posix {
+                    self.out.push(KILL);
+                    self.type_leave();
+                } else {
+                    self.out.push(0x03);
+                }
+                Leave::Underway
+            },
+            Phase::Clearing => {
                 self.out.push(0x03);
                 Leave::Underway
             },
-            Phase::Clearing | Phase::Leaving { .. } => Leave::Underway,
-            Phase::Entering | Phase::Running => Leave::Running,
+            Phase::Leaving => {
+                if std::mem::take(&mut raw.back) {
+                    raw.phase = Phase::Clearing;
+                    self.veil = None;
+                    self.out.push(0x03);
+                }
+                Leave::Underway
+            },
+            Phase::Calming | Phase::Entering | Phase::Running => Leave::Running,
         }
     }
 
     fn type_leave(&mut self) {
-        let own = self.own_leaves();
+        let own = self.own().is_some();
+        let keys = scripts::leaves(self.own());
         let Some(raw) = &mut self.raw else { return };
-        raw.phase = Phase::Leaving { echo: true };
-        self.out.extend_from_slice(own.as_bytes());
-    }
-
-    /// What must be typed at the person's shell to leave.
-    fn own_leaves(&self) -> &'static str {
-        match self.own() {
-            None => " _dust_x\r",
-            Some(own) => scripts::stops(own),
-        }
+        raw.phase = Phase::Leaving;
+        raw.back = false;
+        self.veil = Some(if own { Veil::Fallen } else { Veil::Awaited });
+        self.out.extend_from_slice(keys.as_bytes());
     }
 
     /// Raw mode, if this shell is in it.
     pub fn raw(&self) -> Option<RawState> {
         Some(match self.raw.as_ref()?.phase {
-            Phase::Entering => RawState::Entering,
+            Phase::Calming | Phase::Entering => RawState::Entering,
             Phase::Prompt { typed } => RawState::AtPrompt { typed },
             Phase::Attached | Phase::Running | Phase::Passing => RawState::Running,
-            Phase::Clearing | Phase::Leaving { .. } => RawState::Leaving,
+            Phase::Clearing | Phase::Leaving => RawState::Leaving,
         })
     }
 
@@ -281,6 +325,7 @@ impl Shell {
         {
             raw.phase = Phase::Prompt { typed: true };
             raw.more = false;
+            raw.blind = true;
         }
     }
 
@@ -302,12 +347,33 @@ impl Shell {
         self.raw.is_some()
     }
 
-    /// Output in raw mode.
+    /// Output for a person's terminal.
     pub(super) fn raw_output(&mut self, text: &[u8], found: &mut dyn FnMut(Piece<'_>)) {
-        match self.raw.as_ref().map(|raw| raw.phase) {
-            Some(Phase::Entering) if self.at_start => self.first_output(text, found),
-            Some(Phase::Leaving { echo: true }) => {},
-            _ => found(Piece::Raw(text)),
+        match self.veil {
+            None => found(Piece::Raw(text)),
+            Some(Veil::Fallen) => {},
+            Some(Veil::Awaited) => {
+                let shown = match memchr::memmem::find(text, OURS) {
+                    Some(at) => {
+                        self.veil = Some(Veil::Fallen);
+                        text.get(..at).unwrap_or_default()
+                    },
+                    None => {
+                        let begun = (1..OURS.len())
+                            .rev()
+                            .filter_map(|length| OURS.get(..length))
+                            .find(|part| text.ends_with(part))
+                            .unwrap_or_default();
+                        self.held.extend_from_slice(begun);
+                        text.strip_suffix(begun).unwrap_or(text)
+                    },
+                };
+                // Its answer would be typed at another prompt.
+                let shown = shown.strip_suffix(ASH_QUERY).unwrap_or(shown);
+                if !shown.is_empty() {
+                    found(Piece::Raw(shown));
+                }
+            },
         }
     }
 
@@ -319,27 +385,25 @@ impl Shell {
         }
         match (mark.kind, raw.phase) {
             (_, Phase::Attached | Phase::Passing) => {},
-            (RawKind::Leaves, phase) => {
-                if matches!(phase, Phase::Leaving { .. }) {
-                    raw.phase = Phase::Leaving { echo: false };
-                }
-            },
-            (_, Phase::Leaving { .. }) => {},
+            // The echo is over.
+            (RawKind::Leaves, _) => self.veil = None,
+            (RawKind::Prompt { .. }, Phase::Leaving) => raw.back = true,
+            (_, Phase::Leaving) => {},
             (RawKind::Prompt { status, count }, phase) => {
                 let redrawn = count.is_some() && count == raw.count;
                 raw.count = count;
+                raw.blind = false;
                 if redrawn {
                     return;
+                }
+                if phase == Phase::Clearing {
+                    // Its status is the interrupt's.
+                    return self.type_leave();
                 }
                 if let Some(status) = status {
                     self.status = status;
                 }
                 found(Piece::Prompt { status });
-                if phase == Phase::Clearing {
-                    raw.tail = false;
-                    self.type_leave();
-                    return;
-                }
                 let unclear = phase == Phase::Running && raw.more && !raw.tells;
                 raw.more = false;
                 if !unclear {
@@ -363,7 +427,6 @@ impl Shell {
 
     /// The shell reads: what was typed too early goes to it.
     fn ready_for_keys(&mut self) {
-        self.at_start = false;
         let Some(raw) = &mut self.raw else { return };
         let typed = std::mem::take(&mut raw.typed);
         self.type_raw(&typed);
@@ -371,19 +434,33 @@ impl Shell {
 
     /// A mark of line mode while in raw mode (and no command of line mode runs).
     pub(super) fn raw_ends(&mut self, prompt: &Prompt, found: &mut dyn FnMut(Piece<'_>)) {
-        let Some(raw) = &self.raw else { return };
+        let keeps_line = self.own() == Some(scripts::FISH);
+        let Some(raw) = &mut self.raw else { return };
+        if raw.phase == Phase::Calming {
+            if prompt.number == raw.number {
+                let typed = std::mem::take(&mut raw.typed);
+                self.idle();
+                self.type_entry();
+                self.type_raw(&typed);
+            }
+            return;
+        }
         let next = (self.seq + 1).to_string();
         let left = prompt.number == next;
         if !left && prompt.number != raw.number {
             return;
         }
-        let asked = matches!(raw.phase, Phase::Leaving { .. });
+        let asked = matches!(raw.phase, Phase::Leaving);
         self.seq += u64::from(left);
         self.expected.clone_from(&prompt.number);
         self.raw = None;
         self.echoing = false;
         self.idle();
         if left || asked {
+            if !keeps_line {
+                // The next prompt is on a line of its own.
+                found(Piece::Raw(b"\r\n"));
+            }
             found(Piece::Lined);
         } else {
             self.status = prompt.ended_with();

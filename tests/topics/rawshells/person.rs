@@ -5,17 +5,17 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use dust::session::shell::{
-    Leave, Nonce, Piece, RawState, Shell as Persistent, State, Stdin, bootstrap,
+    Leave, Nonce, Piece, RawState, Shell as Persistent, State, Stdin, attach_command, bootstrap,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
-use nix::unistd::ttyname;
+use nix::unistd::{tcgetpgrp, ttyname};
 use tempfile::TempDir;
 use vt100::Parser;
 
@@ -52,6 +52,7 @@ pub(super) struct Person {
     /// What the shell is told differently, bytes for bytes of the same meaning.
     twist: fn(Vec<u8>) -> Vec<u8>,
     closed: bool,
+    executable: PathBuf,
     folder: TempDir,
 }
 
@@ -114,6 +115,7 @@ impl Person {
             told: Vec::new(),
             twist,
             closed: false,
+            executable,
             folder,
         };
         person.wait("its first mark", |p| p.told.contains(&Told::Ready));
@@ -126,10 +128,6 @@ impl Person {
 
     pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.home().join(name)).unwrap_or_default()
-    }
-
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Sends what is unsent, waits a little, and takes in what came.
@@ -190,7 +188,7 @@ impl Person {
 
     #[track_caller]
     pub(super) fn wait(&mut self, what: &str, seen: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE.min(Duration::from_secs(10));
+        let deadline = Instant::now() + PATIENCE.min(Duration::from_secs(2));
         while !seen(self) {
             self.turn();
             if Instant::now() >= deadline {
@@ -218,10 +216,42 @@ impl Person {
     #[track_caller]
     pub(super) fn leave(&mut self) {
         self.told.clear();
-        assert_eq!(self.shell.leave_raw(), Leave::Underway, "{}", self.report());
-        self.wait("line mode", |p| p.told.contains(&Told::Lined));
+        self.again_and_again(
+            "line mode",
+            |p| p.told.contains(&Told::Lined),
+            |p| {
+                assert_eq!(p.shell.leave_raw(), Leave::Underway, "{}", p.report());
+            },
+        );
         assert_eq!(self.shell.state(), State::Idle);
         assert_eq!(self.shell.raw(), None);
+    }
+
+    /// Types Ctrl-C until it has this effect.
+    #[track_caller]
+    pub(super) fn interrupt(&mut self, what: &str, seen: impl Fn(&Self) -> bool) {
+        self.again_and_again(what, seen, |p| p.shell.type_raw(b"\x03"));
+    }
+
+    /// Does something, and once more where nothing comes of it: readline loses interrupts.
+    #[track_caller]
+    pub(super) fn again_and_again(
+        &mut self,
+        what: &str,
+        seen: impl Fn(&Self) -> bool,
+        mut act: impl FnMut(&mut Self),
+    ) {
+        for _ in 0..8 {
+            act(self);
+            let deadline = Instant::now() + Duration::from_millis(500);
+            while Instant::now() < deadline {
+                self.turn();
+                if seen(self) {
+                    return;
+                }
+            }
+        }
+        panic!("no effect: {what}\n{}", self.report());
     }
 
     pub(super) fn keys(&mut self, keys: &str) {
@@ -275,9 +305,12 @@ impl Person {
     /// Waits until the row with the cursor is `text`.
     #[track_caller]
     pub(super) fn wait_here(&mut self, text: &str) {
-        self.wait(&format!("{text:?} at the cursor"), |p| {
-            row_with_cursor(p.screen.screen()) == text
-        });
+        self.wait(&format!("{text:?} at the cursor"), |p| p.here() == text);
+    }
+
+    /// The row with the cursor.
+    pub(super) fn here(&self) -> String {
+        row_with_cursor(self.screen.screen())
     }
 
     #[track_caller]
@@ -296,6 +329,59 @@ impl Person {
     pub(super) fn wait_closed(&mut self) -> Option<i32> {
         self.wait("the shell's end", |p| p.closed);
         self.child.wait().unwrap().code()
+    }
+
+    /// The rows of the screen, up to the last that is not empty.
+    pub(super) fn rows(&self) -> Vec<String> {
+        let mut rows = rows(self.screen.screen());
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        rows
+    }
+
+    /// A screen without a trace, as after a fresh line in a terminal that forgets.
+    pub(super) fn clear(&mut self) {
+        self.screen.process(b"\x1b[H\x1b[2J");
+    }
+
+    /// Starts a command in line mode.
+    pub(super) fn start(&mut self, command: &str) {
+        self.told.clear();
+        self.shell.command(command.as_bytes(), Stdin::Terminal);
+        self.turn();
+    }
+
+    /// The status of the command of line mode, once it has ended.
+    pub(super) fn ended(&self) -> Option<u8> {
+        self.told.iter().find_map(|told| match told {
+            Told::Ended(status) => Some(*status),
+            _ => None,
+        })
+    }
+
+    /// Whether this program is in the foreground of the shell's terminal.
+    pub(super) fn foreground(&self, program: &str) -> bool {
+        let Ok(group) = tcgetpgrp(&self.master) else {
+            return false;
+        };
+        fs::read_to_string(format!("/proc/{group}/comm")).is_ok_and(|name| name.trim() == program)
+    }
+
+    /// Does what the app does by another channel where marks do not tell.
+    pub(super) fn look_at_prompt(&mut self) {
+        if self.shell.raw() == Some(RawState::Running) {
+            self.shell.found_at_prompt();
+        }
+    }
+
+    /// Does what the app does by another channel when somebody attaches to a command that runs.
+    pub(super) fn look(&self) {
+        let (tty, pid) = self.shell.tty().unwrap();
+        assert_eq!(pid, self.child.id());
+        let mut command = Command::new(&self.executable);
+        command.arg("-c").arg(attach_command(tty, true));
+        assert!(command.env("HOME", self.home()).status().unwrap().success());
     }
 
     pub(super) fn resize(&mut self, rows: u16, cols: u16) {

@@ -5,15 +5,14 @@ _dust_k= _dust_s= _dust_c=0
 [ -z "$_dust_p" ] || _dust_o=$_dust_p
 PS1=$_dust_1 PS2="\[@<::$_dust_n:c>@\]$_dust_2" PS0="@<::$_dust_n:a>@$_dust_0"
 unset PROMPT_COMMAND
-PROMPT_COMMAND=(${_dust_a[@]+"${_dust_a[@]}"})
-# From 5.1 on it may be an array, and what a person assigns to it is element 0. Before, a start-up
-# file that is read again takes the hook away: there PS1 has a mark, too.
+# The mark stands in PS1: readline shows that once it has the terminal. A hook keeps it there. From
+# 5.1 on PROMPT_COMMAND may be an array, and what a person assigns to it is element 0.
+_dust_w='\[@<$?:$((_dust_c+=1)):$_dust_n:p>@\]'
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+PROMPT_COMMAND=(${_dust_a[@]+"${_dust_a[@]}"})
 PROMPT_COMMAND[9999]=_dust_w
 else
-unset PROMPT_COMMAND
 PROMPT_COMMAND=${_dust_a[0]:+${_dust_a[0]}$_dust_l}_dust_w
-PS1="\[@<\$?:\$((_dust_c+=1)):\$_dust_n:p>@\]$PS1"
 fi
 [ -z "$_dust_y" ] || shopt -u promptvars
 if [ -n "$_dust_g" ]; then
@@ -30,7 +29,13 @@ fi
 set -o "$_dust_v"
 return $1
 }
-_dust_w() { printf '@<%s:%s:%s:p>@' "$?" "$((_dust_c += 1))" "$_dust_n" >&2; }
+_dust_w() {
+if ! shopt -q promptvars; then
+PS1=${PS1//"$_dust_w"/}
+_dust_w="\[@<:$((_dust_c += 1)):$_dust_n:p>@\]"
+fi
+case $PS1 in *"$_dust_w"*) ;; *) PS1=$_dust_w$PS1 ;; esac
+}
 _dust_m() { eval printf %s "$_dust_o" >&2; }
 # Forgets the last line of the history if it is not the person's.
 _dust_d() {
@@ -52,10 +57,11 @@ _dust_g=1
 _dust_d
 [ -z "${HISTFILE-}" ] || builtin history -a
 set +o history
-_dust_h=${HISTFILE-} HISTFILE=
+_dust_h=${HISTFILE-}
+unset HISTFILE
 fi
 _dust_1=${PS1-} _dust_2=${PS2-} _dust_0=${PS0-}
-_dust_1=${_dust_1/"\[@<\$?:\$((_dust_c+=1)):\$_dust_n:p>@\]"/}
+_dust_1=${_dust_1//"$_dust_w"/}
 _dust_2=${_dust_2/"\[@<::$((_dust_n - 1)):c>@\]"/}
 _dust_0=${_dust_0/"@<::$((_dust_n - 1)):a>@"/}
 _dust_a=()
@@ -72,6 +78,7 @@ command stty -echo -onlcr igncr 2>/dev/null
 _dust_k=b _dust_p= _dust_q=_dust_m
 PS1= PS2= PS0= PROMPT_COMMAND=_dust_m
 unset -f _dust_f _dust_x _dust_w _dust_d
+unset _dust_w
 set +o vi
 set +o emacs
 _dust_s=$_dust_n:$_dust_t

@@ -3,21 +3,27 @@
 _dust_f() {
 _dust_k= _dust_s= _dust_c=0
 _dust_w='@<$?:$((_dust_c=_dust_c+1)):$_dust_n:p>@'
-PS1=$_dust_1 PS2=$_dust_2
+_dust_y="@<::$_dust_n:c>@"
 if [ -n "${KSH_VERSION-}" ]; then
+# The first byte stands around what takes no columns, if a return follows it.
 case $_dust_1 in
-?@^*) _dust_y=${_dust_1%"${_dust_1#?}"} _dust_1=${_dust_1#??} ;;
-*) _dust_y=@1 _dust_1=@1$_dust_1 ;;
+?@^*)
+_dust_i=${_dust_1%"${_dust_1#?}"}
+PS1="$_dust_i@^$_dust_i$_dust_w$_dust_i${_dust_1#??}"
+;;
+*) PS1="@1@^@1$_dust_w@1$_dust_1" ;;
 esac
-PS1="$_dust_y@^$_dust_y$_dust_w$_dust_1"
-_dust_1=${PS1#"$_dust_y@^$_dust_y$_dust_w"}
-case $_dust_1 in @1*) _dust_1=${_dust_1#?} ;; *) _dust_1=$_dust_y@^$_dust_1 ;; esac
+case $_dust_2 in
+?@^*) PS2=$_dust_2 ;;
+*) PS2="@1@^@1$_dust_y@1$_dust_2" ;;
+esac
+_dust_i=0
 else
-case ${BB_ASH_VERSION-}$_dust_1 in
-[0-9]*.* | *\\w*) PS1="\\[$_dust_w\\]$_dust_1" ;;
-*) PS1=$_dust_w$_dust_1 ;;
+case $(unset PS1; "$SHELL" -c 'echo "$PS1"' 2>/dev/null) in
+# busybox with prompts as bash has them
+*\\w*) PS1="\[$_dust_w\]$_dust_1" PS2="\[$_dust_y\]$_dust_2" ;;
+*) PS1=$_dust_w$_dust_1 PS2=$_dust_y$_dust_2 ;;
 esac
-PS2="@<::$_dust_n:c>@$_dust_2"
 fi
 _dust_w=$PS1 _dust_y=$PS2
 [ -z "$_dust_h" ] || HISTFILE=$_dust_h
@@ -39,7 +45,7 @@ for _dust_i in ignoreeof emacs gmacs vi; do
 if [ -o $_dust_i ]; then case $_dust_i in ignoreeof) _dust_g=1 ;; *) _dust_v=$_dust_i ;; esac; fi
 done 2>/dev/null
 _dust_i=0
-HISTFILE=
+unset HISTFILE
 set -o ignoreeof
 set +o emacs 2>/dev/null
 set +o vi 2>/dev/null

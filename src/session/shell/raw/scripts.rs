@@ -5,6 +5,9 @@ use super::super::{Family, marks};
 /// The number in the marks of a person's own shell that runs in the helper.
 pub(super) const OWN_NUMBER: &str = "own";
 
+/// The name of a shell that leaves on a key, whatever stands on its line.
+pub(super) const FISH: &str = "fish";
+
 const BASH: &str = include_str!("bash.sh");
 const ZSH: &str = include_str!("zsh.sh");
 const POSIX: &str = include_str!("posix.sh");
@@ -28,11 +31,13 @@ pub(super) fn functions(nonce: &str, family: Family, own: bool) -> String {
         .replace("@^", "\r")
 }
 
-/// What is typed at a person's own shell, at its prompt, to stop it: it goes on at the next entry.
-pub(super) fn stops(own: &str) -> &'static str {
+/// What is typed at a person's shell, at its prompt, to leave it. One that runs in the helper is
+/// stopped, and goes on at the next entry.
+pub(super) fn leaves(own: Option<&str>) -> &'static str {
     match own {
-        "fish" => " kill -STOP $fish_pid\r",
-        _ => " kill -STOP $$\r",
+        None => " _dust_x\r",
+        Some(FISH) => "\u{1b}[24;8~",
+        Some(_) => "\u{15} kill -STOP $$\r",
     }
 }
 
