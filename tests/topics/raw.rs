@@ -184,7 +184,7 @@ fn one_or_two_interrupts_reach_what_runs() {
             >= 3
     });
     assert!(!has_row(pty.screen(), "[detached a; @a returns]"));
-    pty.send(DETACH);
+    lab.env.dust(&["detach", "a"]).run().expect_code(0);
     pty.wait_row("[detached a; @a returns]");
 }
 
