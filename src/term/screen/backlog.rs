@@ -4,7 +4,7 @@
 //! terminal itself, bytes wait here, and of long plain text most is never read: what scrolled off
 //! the top of the scrollback is gone in any case. Skipping it is exact, see [`skippable`].
 
-use super::Core;
+use super::core::Core;
 use super::scan::Scanner;
 
 /// Bytes that may wait; more make the model read on.
