@@ -11,8 +11,8 @@ use super::scan::Scanner;
 pub(super) const MOST: usize = 1024 * 1024;
 /// The model is given this much at a time; costs are looked at in between.
 const SLICE: usize = 4096;
-/// Less is not worth the search.
-const WORTH: usize = 16 * 1024;
+/// Less is not worth the search; tests are content with less.
+const WORTH: usize = if cfg!(test) { 1024 } else { 16 * 1024 };
 
 /// Bytes in order, and how far they are read.
 #[derive(Debug, Default)]

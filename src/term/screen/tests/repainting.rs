@@ -41,6 +41,7 @@ const STATES: &[&str] = &[
     "\x1b[20h",
     "\x1b[3g\x1b[1;5H\x1bH\x1b[1;30H\x1bH\x1b[H",
     "\x1b]8;id=1;http://x.org/\x1b\\a link\x1b]8;;\x1b\\ no \x1b]8;;http://y.org/\x07open",
+    "\x1b]8;;http://x.org/\x1b\\a\x1b[0mb\x1b[1mc\x1b[md",
     "a\x1b[12;1H\x1b[1;31mz\x1b[m\x1b[24;1Hlast",
     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890",
 ];
