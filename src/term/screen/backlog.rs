@@ -4,15 +4,15 @@
 //! terminal itself, bytes wait here, and of long plain text most is never read: what scrolled off
 //! the top of the scrollback is gone in any case. Skipping it is exact, see [`skippable`].
 
-use super::Core;
+use super::core::Core;
 use super::scan::Scanner;
 
 /// Bytes that may wait; more make the model read on.
 pub(super) const MOST: usize = 1024 * 1024;
 /// The model is given this much at a time; costs are looked at in between.
 const SLICE: usize = 4096;
-/// Less is not worth the search.
-const WORTH: usize = 16 * 1024;
+/// Less is not worth the search; tests are content with less.
+const WORTH: usize = if cfg!(test) { 1024 } else { 16 * 1024 };
 
 /// Bytes in order, and how far they are read.
 #[derive(Debug, Default)]

@@ -10,22 +10,26 @@
 //!                                  └→ replies, while nobody is attached
 //! ```
 //!
+//! Pictures (sixel, kitty, iTerm2) are not kept; a repaint shows blanks in their place.
+//!
 //! Nothing that a node sends is trusted. What is held of it is bounded:
 //!
 //! | | bytes at most |
 //! |---|---|
-//! | cells: (2 × rows + scrollback) × columns | 88 each; 216 with a heap of combining marks |
+//! | cells: (2 × rows + scrollback) × columns | 88 each, doubled where a row grew; 16 marks on each: 128 more |
 //! | a sequence that is not whole | 8 KiB |
 //! | hyperlinks | 512 KiB |
 //! | titles, palette, stacks | 256 KiB |
 //! | what the model has not read yet | 1 MiB, and what was pushed last |
 //! | answers | 4 KiB |
 //!
-//! That is about 11 MB for 50 × 200 with 500 rows of scrollback, 12 MB where all is full; 26 MB if a
-//! node tries to make it much.
+//! Measured at 50 × 200 with 500 rows of scrollback: 1.5 MB of short lines, 8 MB of lines of 80
+//! columns, 15 MB where every cell is written, 32 MB if a node piles marks on all of them.
 
 mod backlog;
+mod core;
 mod facts;
+mod kitty;
 mod leave;
 mod links;
 mod model;
@@ -41,11 +45,8 @@ pub use facts::Facts;
 
 use crate::model::Size;
 use backlog::Backlog;
-use links::Links;
-use model::Model;
-use modes::Modes;
-use replies::{Replies, Source};
-use scan::{Csi, Scanner, Token};
+use core::Core;
+use scan::Scanner;
 
 /// The largest screen that is modelled.
 const LARGEST: Size = Size {
@@ -54,11 +55,6 @@ const LARGEST: Size = Size {
 };
 /// The most rows of scrollback.
 const MOST_SCROLLBACK: usize = 10_000;
-/// The longest title that is kept, in bytes.
-const LONGEST_TITLE: usize = 1024;
-/// How many cells a byte may fill by repetition (REP), and how many are saved up for.
-const REPEATS_A_BYTE: usize = 64;
-const MOST_REPEATS: usize = 1 << 16;
 
 /// How much of what scrolled off the top a repaint brings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +141,10 @@ impl Screen {
     }
 
     /// A terminal is attached: it answers the node's questions itself, from what is fed next on.
+    /// Answers to what was asked before still wait to be taken.
     pub fn attached(&mut self) {
         self.settle_all();
         self.core.answering = None;
-        self.core.replies.take();
     }
 
     /// No terminal is attached any more. What is fed next on is answered in the name of the terminal
@@ -158,8 +154,7 @@ impl Screen {
         self.core.answering = Some(facts.clone());
     }
 
-    /// The answers to questions in what was read, in order; to be written to the node. Always empty
-    /// while a terminal is attached. A node that asks more than it reads answers gets no more.
+    /// The answers to questions in what was read, in order; to be written to the node. A node that asks more than it reads answers gets no more.
     pub fn take_replies(&mut self) -> Vec<u8> {
         self.core.replies.take()
     }
@@ -244,275 +239,4 @@ fn possible(size: Size) -> Size {
         cols: size.cols.clamp(1, LARGEST.cols),
         rows: size.rows.clamp(1, LARGEST.rows),
     }
-}
-
-/// Which colours the program changed.
-#[derive(Debug, Default)]
-struct Colours {
-    /// OSC 10, 11, 12 as set.
-    own: [Option<String>; 3],
-    /// Bit n: OSC 10 + n was set.
-    dynamic: u16,
-    palette: bool,
-}
-
-impl Colours {
-    /// The OSC numbers that undo the changes.
-    fn undo(&self) -> Vec<u16> {
-        let dynamic = (0..10).filter(|bit| self.dynamic >> bit & 1 == 1);
-        let palette = self.palette.then_some(104);
-        palette
-            .into_iter()
-            .chain(dynamic.map(|bit| 110 + bit))
-            .collect()
-    }
-
-    fn set(&mut self, number: u16, rest: &str) {
-        if number == 4 {
-            self.palette |= rest.split(';').skip(1).step_by(2).any(|c| c != "?");
-            return;
-        }
-        for (number, colour) in (number..20).zip(rest.split(';')) {
-            if colour == "?" {
-                continue;
-            }
-            self.dynamic |= 1 << (number - 10);
-            if let Some(own) = self.own.get_mut(usize::from(number - 10)) {
-                *own = facts::colour_of(colour);
-            }
-        }
-    }
-}
-
-/// All that tokens change.
-#[derive(Debug)]
-struct Core {
-    size: Size,
-    scrollback: usize,
-    model: Model,
-    modes: Modes,
-    links: Links,
-    colours: Colours,
-    /// Nobody is attached; questions are answered as this terminal would.
-    answering: Option<Facts>,
-    replies: Replies,
-    /// Cells that may be filled by repetition.
-    repeats: usize,
-    /// What was read cost as much as so many bytes of plain text more than its length.
-    cost: usize,
-}
-
-impl Core {
-    fn new(size: Size, scrollback: usize) -> Self {
-        Self {
-            size,
-            scrollback,
-            model: Model::new(size, scrollback),
-            modes: Modes::default(),
-            links: Links::default(),
-            colours: Colours::default(),
-            answering: Some(Facts::default()),
-            replies: Replies::default(),
-            repeats: MOST_REPEATS,
-            cost: 0,
-        }
-    }
-
-    fn token(&mut self, token: &Token<'_>) {
-        match token {
-            Token::Text(text) => {
-                self.skipped(text.len());
-                if self.scrolls_parts() {
-                    let lines = memchr::memchr_iter(b'\n', text).count();
-                    self.cost = self.cost.saturating_add(lines * self.part_cost());
-                }
-                self.text(text);
-            },
-            Token::Escape {
-                intermediate,
-                last,
-                raw,
-            } => {
-                self.modes.escape(*intermediate, *last);
-                if (*intermediate, *last) == (None, b'c') {
-                    self.links.close();
-                }
-                match (intermediate, last) {
-                    // The end of a string, which came by itself.
-                    (None, b'\\') => {},
-                    (None, b'Z') => self.ask(|replies, from| replies.add(from.facts.attributes())),
-                    _ => {
-                        self.cost = self.cost.saturating_add(self.part_cost());
-                        self.model.process(raw);
-                        if (intermediate, last) == (&None, &b'8') {
-                            self.keep_link();
-                        }
-                    },
-                }
-            },
-            Token::Csi(csi) => self.csi(csi),
-            Token::Osc { body, bell } => self.osc(body, *bell),
-            Token::Dcs { body } => self.ask(|replies, from| replies.dcs(body, from)),
-        }
-    }
-
-    /// What is no character is shown as U+FFFD, however it was cut (Unicode §3.9).
-    fn text(&mut self, text: &[u8]) {
-        for chunk in text.utf8_chunks() {
-            if !chunk.valid().is_empty() {
-                self.model.process(chunk.valid().as_bytes());
-            }
-            if !chunk.invalid().is_empty() {
-                self.model.process("\u{fffd}".as_bytes());
-            }
-        }
-    }
-
-    fn csi(&mut self, csi: &Csi<'_>) {
-        self.modes.csi(csi, self.size.rows);
-        self.ask(|replies, from| replies.csi(csi, from));
-        match csi.kind() {
-            (0, 0, b'b') => self.repeat(csi),
-            (b'?', 0, b'r') => {
-                let restored = self.modes.restored(csi);
-                Scanner::default().scan(&restored, &mut |token| self.token(&token));
-            },
-            // The model knows none of these.
-            (b'<' | b'=' | b'>', ..) => {},
-            (0, 0, b'S' | b'T' | b'L' | b'M') => {
-                self.cost = self.cost.saturating_add(self.part_cost());
-                self.model.process(csi.raw);
-            },
-            // To the model a link is an attribute, which SGR 0 and a restored cursor end or bring back.
-            (0, 0, b'u') | (0, b'!', b'p') | (b'?', 0, b'l') => {
-                self.model.process(csi.raw);
-                self.keep_link();
-            },
-            (0, 0, b'm') => {
-                self.model.process(csi.raw);
-                if self.links.is_open() && csi.parameters().any(|p| p == 0) {
-                    self.keep_link();
-                }
-            },
-            _ => self.model.process(csi.raw),
-        }
-    }
-
-    fn keep_link(&mut self) {
-        let link = self.links.again();
-        self.model.process(&link);
-    }
-
-    /// REP: nine bytes can fill seven screens. Programs draw lines with it; once what the stream may
-    /// fill is used up, a repetition ends with the line.
-    fn repeat(&mut self, csi: &Csi<'_>) {
-        let wanted = usize::from(csi.parameter(0).unwrap_or(1));
-        let count = wanted.min(self.repeats.max(usize::from(self.size.cols)));
-        self.repeats = self.repeats.saturating_sub(count);
-        self.cost = self.cost.saturating_add(count);
-        self.model.process(format!("\x1b[{count}b").as_bytes());
-    }
-
-    fn osc(&mut self, body: &[u8], bell: bool) {
-        self.ask(|replies, from| {
-            replies.osc(body, bell, from);
-        });
-        let semicolon = memchr::memchr(b';', body).unwrap_or(body.len());
-        let (number, rest) = body.split_at(semicolon);
-        let rest = rest.strip_prefix(b";").unwrap_or_default();
-        let number = std::str::from_utf8(number).ok();
-        let number: Option<u16> = number.and_then(|n| n.parse().ok());
-        match number {
-            Some(0..=2) => self.osc_to_model(shortened(body)),
-            Some(n @ (4 | 10..=19)) => {
-                if let Ok(rest) = std::str::from_utf8(rest) {
-                    self.colours.set(n, rest);
-                }
-                self.osc_to_model(body);
-            },
-            Some(n @ 110..=112) => {
-                if let Some(own) = self.colours.own.get_mut(usize::from(n - 110)) {
-                    *own = None;
-                }
-                self.osc_to_model(body);
-            },
-            Some(7 | 104 | 113..=119) => self.osc_to_model(body),
-            Some(8) => {
-                let link = self.links.open(rest);
-                self.model.process(&link);
-            },
-            // Clipboards, notifications, marks: no part of a screen.
-            _ => {},
-        }
-    }
-
-    fn osc_to_model(&mut self, body: &[u8]) {
-        let whole = [b"\x1b]", body, b"\x1b\\"].concat();
-        self.model.process(&whole);
-    }
-
-    /// Lets the replies see everything, if there is a question to answer and nobody else to do it.
-    fn ask(&mut self, question: impl FnOnce(&mut Replies, &Source<'_>)) {
-        if let Some(facts) = &self.answering {
-            let from = Source {
-                size: self.size,
-                modes: &self.modes,
-                model: &self.model,
-                facts,
-                colours: &self.colours.own,
-            };
-            question(&mut self.replies, &from);
-        }
-    }
-
-    /// True if each newline makes the model move parts of the screen, cell by cell.
-    fn scrolls_parts(&self) -> bool {
-        self.modes.region().is_some() || self.modes.is_on(true, 69)
-    }
-
-    /// What it costs to move a part of the screen, as bytes of plain text.
-    fn part_cost(&self) -> usize {
-        if self.scrolls_parts() {
-            usize::from(self.size.rows) * usize::from(self.size.cols) / 3
-        } else {
-            0
-        }
-    }
-
-    fn take_cost(&mut self) -> usize {
-        std::mem::take(&mut self.cost)
-    }
-
-    /// After so many newlines in plain text nothing is left of what was before them. None if that
-    /// cannot be said: with margins, or with the cursor outside of the scroll region.
-    fn lines_to_forget(&self) -> Option<usize> {
-        if self.modes.is_on(true, 69) {
-            return None;
-        }
-        let rows = usize::from(self.size.rows);
-        if let Some((top, bottom)) = self.modes.region() {
-            let row = trace::trace(&self.model.dump_cursor(), self.size).row + 1;
-            let inside = self.modes.is_on(true, 6) || (top..=bottom).contains(&row);
-            return inside.then_some(2 * rows + 1);
-        }
-        let scrollback = if self.modes.is_alternate() {
-            0
-        } else {
-            self.scrollback
-        };
-        Some(2 * rows + scrollback + 1)
-    }
-
-    /// So many bytes of text were read, or need not be.
-    fn skipped(&mut self, bytes: usize) {
-        let more = bytes.saturating_mul(REPEATS_A_BYTE);
-        self.repeats = self.repeats.saturating_add(more).min(MOST_REPEATS);
-    }
-}
-
-/// A title of bearable length.
-fn shortened(title: &[u8]) -> &[u8] {
-    let (start, _) = title.split_at(title.len().min(LONGEST_TITLE));
-    let (whole, _) = start.split_at(start.len() - scan::partial_char(start));
-    whole
 }

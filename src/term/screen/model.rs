@@ -106,3 +106,20 @@ fn shape(size: Size) -> shpool_vterm::Size {
         height: usize::from(size.rows),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_an_empty_screen_that_works() {
+        let mut model = Model::new(Size { cols: 10, rows: 3 }, 5);
+        model.process(b"lost");
+        model.guarded(|_| panic!("a panic that is meant"));
+        assert_eq!(model.failures(), 1);
+        model.process(b"found");
+        let painted = String::from_utf8(model.dump(Scrollback::None)).unwrap();
+        assert!(painted.contains("found") && !painted.contains("lost"));
+        assert_eq!(model.term.size(), shape(Size { cols: 10, rows: 3 }));
+    }
+}

@@ -4,6 +4,7 @@
 //! and what is undone on leaving. Numbers are those of xterm's ctlseqs, `DECSET` and `SM`; those of
 //! kitty and Contour where xterm has none.
 
+use super::kitty::{KITTY_NONE, Kitty};
 use super::scan::Csi;
 
 /// One mode that is on or off.
@@ -99,64 +100,6 @@ const SOFT_RESET: [(u16, bool); 7] = [
     (69, true),
     (4, false),
 ];
-/// Kitty's keyboard flags that may be stacked; older ones are forgotten, as in terminals.
-const KITTY_DEPTH: usize = 16;
-
-/// Kitty's keyboard flags of one screen, the ones in force last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Kitty {
-    base: u8,
-    pushed: Vec<u8>,
-}
-
-impl Kitty {
-    fn current(&self) -> u8 {
-        self.pushed.last().copied().unwrap_or(self.base)
-    }
-
-    fn apply(&mut self, csi: &Csi<'_>) {
-        let first = csi.parameter(0).unwrap_or(0);
-        // Flags are five bits.
-        let flags = u8::try_from(first & 0x1f).unwrap_or(0);
-        match csi.marker {
-            b'>' => {
-                if self.pushed.len() == KITTY_DEPTH {
-                    self.pushed.remove(0);
-                }
-                self.pushed.push(flags);
-            },
-            b'<' => {
-                let keep = self.pushed.len().checked_sub(usize::from(first.max(1)));
-                if keep.is_none() {
-                    self.base = 0;
-                }
-                self.pushed.truncate(keep.unwrap_or(0));
-            },
-            _ => {
-                let top = self.pushed.last_mut().unwrap_or(&mut self.base);
-                match csi.parameter(1).unwrap_or(1) {
-                    1 => *top = flags,
-                    2 => *top |= flags,
-                    3 => *top &= !flags,
-                    _ => {},
-                }
-            },
-        }
-    }
-
-    fn restore(&self, out: &mut Vec<u8>) {
-        if self.base > 0 {
-            out.extend(format!("\x1b[={};1u", self.base).bytes());
-        }
-        for flags in &self.pushed {
-            out.extend(format!("\x1b[>{flags}u").bytes());
-        }
-    }
-}
-
-/// Takes all kitty flags off the screen that is shown.
-const KITTY_NONE: &[u8] = b"\x1b[<99u\x1b[=0;1u";
-
 /// All that a program has switched.
 #[derive(Debug, Default)]
 pub(super) struct Modes {
@@ -178,7 +121,7 @@ pub(super) struct Modes {
     other_keys_used: bool,
     /// Origin mode at DECSC, of the primary and of the alternate screen.
     saved_origin: [bool; 2],
-    keypad: bool,
+    /// `ESC =` or `ESC >` was sent; what they switch is mode 66.
     keypad_used: bool,
     cursor_style: u16,
     cursor_style_used: bool,
@@ -249,13 +192,13 @@ impl Modes {
     pub(super) fn csi(&mut self, csi: &Csi<'_>, rows: u16) {
         match csi.kind() {
             (b'?', 0, on @ (b'h' | b'l')) => {
-                for number in csi.parameters() {
-                    self.switch(true, number, on == b'h');
+                for (number, sub) in csi.with_sub() {
+                    self.switch_if(sub.is_none(), true, number, on == b'h');
                 }
             },
             (0, 0, on @ (b'h' | b'l')) => {
-                for number in csi.parameters() {
-                    self.switch(false, number, on == b'h');
+                for (number, sub) in csi.with_sub() {
+                    self.switch_if(sub.is_none(), false, number, on == b'h');
                 }
             },
             (b'?', 0, b's') => {
@@ -322,8 +265,10 @@ impl Modes {
             (None, b'7') => self.save_cursor(),
             (None, b'8') => self.restore_cursor(),
             (None, b'=' | b'>') => {
-                self.keypad = last == b'=';
                 self.keypad_used = true;
+                if let Some((bit, _)) = find(true, 66) {
+                    self.set(bit, last == b'=');
+                }
             },
             (None, b'c') => self.reset(),
             (None, b'H') => self.tabs = true,
@@ -350,7 +295,6 @@ impl Modes {
                 self.set(bit, mode.default);
             }
         }
-        self.keypad = false;
         self.cursor_style = 0;
         self.region = None;
         *self.screen_origin() = false;
@@ -369,6 +313,15 @@ impl Modes {
         let origin = *self.screen_origin();
         if let Some((bit, _)) = find(true, 6) {
             self.set(bit, origin);
+        }
+    }
+
+    /// With a subparameter it is not `sure` that a terminal switches anything; some do.
+    fn switch_if(&mut self, sure: bool, private: bool, number: u16, on: bool) {
+        if sure {
+            self.switch(private, number, on);
+        } else if let Some((bit, _)) = find(private, number) {
+            self.touched |= 1 << bit;
         }
     }
 
@@ -450,22 +403,21 @@ impl Modes {
         if self.cursor_style_used && self.cursor_style == 0 {
             out.extend(b"\x1b[0 q");
         }
-        if self.keypad_used && self.keypad {
+        if self.is_on(true, 66) {
             out.extend(b"\x1b=");
         }
         out.extend(b"\x1b[?2026l");
     }
 
     /// Undoes what may be set on a terminal, but not what moves the cursor: scroll region, margins,
-    /// origin mode. On the alternate screen it leaves that first.
+    /// origin mode. The alternate screen is left first, also if it should not be shown: where a
+    /// terminal reads a stream in another way, that mends it.
     pub(super) fn undo(&self, out: &mut Vec<u8>) {
         out.extend(b"\x1b[?2026l");
-        if self.alternate {
-            if self.kitty_used {
-                out.extend(KITTY_NONE);
-            }
-            out.extend(b"\x1b[?1049l");
+        if self.alternate && self.kitty_used {
+            out.extend(KITTY_NONE);
         }
+        out.extend(b"\x1b[?1049l");
         if self.kitty_used {
             out.extend(KITTY_NONE);
         }

@@ -10,6 +10,7 @@ use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Term};
 use alacritty_terminal::vte::ansi::Processor;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// All that can be seen of a screen, and the modes that a terminal is in.
@@ -86,7 +87,7 @@ fn differences(a: &Picture, b: &Picture) -> String {
     for (row, (one, other)) in a.cells.iter().zip(&b.cells).enumerate() {
         for (col, (one, other)) in one.iter().zip(other).enumerate() {
             if one != other && text.len() < 2000 {
-                text.push_str(&format!("\n{row},{col}: {one} / {other}"));
+                let _ = write!(text, "\n{row},{col}: {one} / {other}");
             }
         }
     }

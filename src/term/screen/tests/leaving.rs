@@ -149,7 +149,7 @@ fn colours_are_undone_if_they_were_changed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_was_sent_the_terminal_is_as_before(soup in soup::soup()) {

@@ -129,12 +129,13 @@ impl Oracle {
     }
 }
 
-/// A cell. Of blanks only what is seen counts.
+/// A cell. Of blanks only what is seen counts: no marks on them, which stand where something was
+/// written, but not where nothing ever was.
 fn describe(cell: &Cell) -> String {
     let mut flags = cell.flags;
     flags.remove(Flags::WRAPLINE | Flags::LEADING_WIDE_CHAR_SPACER);
     let seen = Flags::INVERSE | Flags::ALL_UNDERLINES | Flags::STRIKEOUT;
-    let blank = cell.c == ' ' && cell.zerowidth().is_none();
+    let blank = cell.c == ' ';
     let (mut fg, bg) = (colour(cell.fg), colour(cell.bg));
     if blank && !flags.intersects(seen) {
         flags &= Flags::WIDE_CHAR_SPACER;
@@ -146,7 +147,9 @@ fn describe(cell: &Cell) -> String {
     let link = cell.hyperlink().map(|link| link.uri().to_owned());
     let under = cell.underline_color().map(colour);
     let mut out = cell.c.to_string();
-    out.extend(cell.zerowidth().into_iter().flatten());
+    if !blank {
+        out.extend(cell.zerowidth().into_iter().flatten());
+    }
     if (&*fg, &*bg) != ("-", "-") || !flags.is_empty() || link.is_some() || under.is_some() {
         write!(out, "⟨{fg} {bg} {flags:?} {under:?} {link:?}⟩").unwrap();
     }

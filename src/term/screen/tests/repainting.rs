@@ -37,9 +37,11 @@ const STATES: &[&str] = &[
     "primary\x1b[5;5H\x1b[?1049h\x1b[9;9Halternate\x1b7\x1b[H",
     "one\r\n\x1b[?1049halternate\x1b[?1049ltwo",
     "\x1b[?1007l",
+    "\x1b=\x1b>",
     "\x1b[20h",
     "\x1b[3g\x1b[1;5H\x1bH\x1b[1;30H\x1bH\x1b[H",
     "\x1b]8;id=1;http://x.org/\x1b\\a link\x1b]8;;\x1b\\ no \x1b]8;;http://y.org/\x07open",
+    "\x1b]8;;http://x.org/\x1b\\a\x1b[0mb\x1b[1mc\x1b[md",
     "a\x1b[12;1H\x1b[1;31mz\x1b[m\x1b[24;1Hlast",
     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890",
 ];
@@ -158,6 +160,9 @@ fn modes_that_the_oracle_does_not_know_are_set_again() {
         ("\x1b]11;#102030\x07", "\x1b]11;#102030\x1b\\"),
         ("\x1b]4;7;#102030\x07", "\x1b]4;7;#102030\x1b\\"),
         ("\x1b[?2026h", "\x1b[?2026l"),
+        ("\x1b[?66h", "\x1b="),
+        ("\x1b[?66l\x1b=", "\x1b="),
+        ("\x1b=\x1b[?66l", "\x1b[?66l"),
         (
             "\x1b[?1002h\x1b[?1002s\x1b[?1002l\x1b[?1002r",
             "\x1b[?1002h",

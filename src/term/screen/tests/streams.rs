@@ -28,9 +28,9 @@ fn size(name: &str) -> Size {
     Size { cols, ..SIZE }
 }
 
-/// The cuts to try in a stream of this length: all of a short one, else some hundred.
+/// The cuts to try in a stream of this length: all of a short one, else some dozens.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
-    (0..=len).step_by((len / 150) | 1)
+    (0..=len).step_by((len / 60) | 1)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn after_a_repaint_the_rest_of_the_stream_does_the_same() {
         let mut screen = Screen::new(size(&name), 100);
         screen.attached();
         let mut at = 0;
-        for cut in cuts(bytes.len()).step_by(5) {
+        for cut in cuts(bytes.len()).step_by(3) {
             let (before, rest) = bytes.split_at(cut);
             screen.feed(before.get(at..).unwrap());
             at = cut;
