@@ -141,7 +141,8 @@ impl Tool {
     pub(crate) fn prompt(&self, lab: &Lab, nodes: usize) -> Option<Command> {
         let mut command = lab.command(&self.program);
         match self.name {
-            "dust" => command.args(["-f", &lab.cluster(nodes)]),
+            // All of it in one process: that is what is measured.
+            "dust" => command.args(["--no-session", "-f", &lab.cluster(nodes)]),
             "polysh" => {
                 let config = lab.config(Ssh::Curve25519);
                 command

@@ -268,12 +268,9 @@ fn a_demo_lives_as_long_as_its_session() {
     pty.wait_row("[worker0] still 42");
     pty.command("exit");
     assert_eq!(pty.wait_exit(), 0);
-    // The client waits for the end of the nodes.
-    assert!(
-        !env.folder("tmp")
-            .join(format!("dust-demo-{}/0", nix::unistd::geteuid()))
-            .exists()
-    );
+    let folder = format!("dust-demo-{}/0", nix::unistd::geteuid());
+    let folder = env.folder("tmp").join(folder);
+    wait_until("nothing is left of the nodes", || !folder.exists());
     wait_until("the server has ended", || env.servers().is_empty());
     assert!(!has_row(pty.screen(), "dust:demo$"));
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 /// A local command's output is taken in pieces of this size, in bytes.
 const PTY_READ: usize = 64 * 1024;
 /// So much of it is taken in one turn, in bytes.
-const PTY_BUDGET: usize = 512 * 1024;
+const PTY_BUDGET: usize = 256 * 1024;
 
 impl Loop {
     pub(super) fn start_local(&mut self, now: Instant, line: &str) {
@@ -72,10 +72,11 @@ impl Loop {
         let mut buffer = vec![0; PTY_READ];
         let mut drained = false;
         let Some(front) = &mut self.front else { return };
-        let mut left = PTY_BUDGET;
+        // A pty gives a page at a time; terminals are given what there is at once.
+        let mut shown = Vec::new();
         self.local_waits = false;
         while front.takes_more() {
-            if left == 0 {
+            if shown.len() >= PTY_BUDGET {
                 self.local_waits = true;
                 break;
             }
@@ -89,8 +90,7 @@ impl Loop {
                     if let Some(screen) = &mut self.local_screen {
                         screen.push(bytes);
                     }
-                    front.show(bytes.to_vec(), now);
-                    left = left.saturating_sub(count);
+                    shown.extend_from_slice(bytes);
                 },
                 None => {
                     // Its side of the pty is closed; SIGCHLD tells the rest.
@@ -99,6 +99,9 @@ impl Loop {
                     break;
                 },
             }
+        }
+        if !shown.is_empty() {
+            front.show(shown, now);
         }
         self.answer_for_terminal();
         // The shell may end before what it started: its own end counts.
