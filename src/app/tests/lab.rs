@@ -121,6 +121,8 @@ pub(super) struct Lab {
     pub(super) dialling: usize,
     /// Addresses at which nobody listens.
     pub(super) deaf: BTreeSet<String>,
+    /// Addresses from which no answer comes at all.
+    pub(super) silent: BTreeSet<String>,
     /// Addresses that let nobody in.
     pub(super) closed: BTreeSet<String>,
     /// The host key that nodes present; none: one that is known.
@@ -261,6 +263,7 @@ impl Lab {
             manual,
             dialling: 0,
             deaf: BTreeSet::new(),
+            silent: BTreeSet::new(),
             closed: BTreeSet::new(),
             host_key: None,
             addresses: BTreeMap::new(),
@@ -347,6 +350,9 @@ impl Lab {
             },
             Effect::Dial(id, attempt, address) => {
                 let address = address.ip().to_string();
+                if self.silent.contains(&address) {
+                    return;
+                }
                 let event = if self.deaf.contains(&address) {
                     LifeEvent::Fault(Fault::Refused("connection refused".to_owned()))
                 } else {

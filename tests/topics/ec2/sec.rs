@@ -33,7 +33,9 @@ fn a_cluster_gets_a_group_of_its_own() {
     // Everything between the cluster's nodes.
     let inside = group.rules.iter().any(|rule| rule.ends_with(&group.id));
     assert!(inside, "{group:?}");
-    // And ssh, from somewhere that is not everywhere.
+    // And ssh, from this machine's address on the way to the API, and not from everywhere.
+    let ssh = format!("tcp {port}-{port} 127.0.0.1/32", port = lab.sshd.port());
+    assert!(group.rules.contains(&ssh), "{group:?}");
     for rule in &group.rules {
         assert!(
             !rule.ends_with(" 0.0.0.0/0"),

@@ -451,3 +451,28 @@ fn what_fails_for_one_reason_is_told_once() {
         lab.rows()
     );
 }
+
+/// TCP's own repetitions come later and later: a machine that is up would not be noticed for long.
+#[test]
+fn a_dial_that_nobody_answers_is_made_anew_while_a_machine_starts() {
+    let (mut lab, request) = starting();
+    lab.silent.insert("54.0.0.1".to_owned());
+    lab.tell(request, both(Running));
+    lab.tell(request, News::Done);
+    let dials = |lab: &Lab| {
+        let there = lab.dialled.iter();
+        there.filter(|at| *at == "54.0.0.1").count()
+    };
+    assert_eq!(dials(&lab), 1);
+    for _ in 0..6 {
+        lab.after(2 * SECOND);
+    }
+    let before = dials(&lab);
+    assert!((2..=4).contains(&before), "{before}");
+    assert!(!lab.said("dust: "), "{:?}", lab.rows());
+    lab.silent.clear();
+    for _ in 0..4 {
+        lab.after(2 * SECOND);
+    }
+    assert!(lab.said("ready: worker[0-1] (2)"), "{:?}", lab.rows());
+}

@@ -147,7 +147,7 @@ fn security_groups() {
         cluster: Some("democloud".to_owned()),
         rules: vec![rule(Some((22, 22)), "1.2.3.4/32"), rule(None, "sg-1")],
     };
-    lab.tell(request, News::Rules(vec![group]));
+    lab.tell(request, News::Rules(vec![group.clone()]));
     lab.tell(request, News::Done);
     assert_eq!(
         lab.out(),
@@ -155,6 +155,15 @@ fn security_groups() {
          protocol  ports  source\n\
          tcp       22     1.2.3.4/32\n\
          tcp       all    sg-1\n"
+    );
+    let mut lab = json("ec2sec show");
+    let (request, _, _) = lab.asked();
+    lab.tell(request, News::Rules(vec![group]));
+    let out = lab.out();
+    let first: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["group"], &first["from_port"], &first["source"]),
+        (&"sg-1".into(), &22.into(), &"1.2.3.4/32".into())
     );
 
     let mut lab = line("ec2sec add m* tcp 80 0.0.0.0/0");
