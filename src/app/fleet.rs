@@ -422,7 +422,7 @@ impl App {
         if let Some(mut shell) = run.shell.take() {
             shell.finish(&mut |piece| match piece {
                 Piece::Output(bytes) => self.node_output(now, id, bytes),
-                Piece::Raw(bytes) => self.raw_output(id, bytes),
+                Piece::Raw(bytes) => self.raw_output(now, id, bytes),
                 _ => {},
             });
         }

@@ -18,6 +18,9 @@ mod list;
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// What one background shell may take of an idle turn of the loop, in bytes of its output.
 const SETTLE: usize = 64 * 1024;
+/// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
+/// as it may.
+const SETTLE_AFTER: Duration = Duration::from_millis(10);
 /// What a person types ahead of a node that does not read, in bytes; what is more is refused.
 const TYPED_MAX: usize = 1 << 20;
 
@@ -52,6 +55,8 @@ pub(super) struct Desk {
     /// Bytes for the terminal, of the shell in front.
     out: Vec<u8>,
     list: Option<list::List>,
+    /// When models of screens are to read on.
+    settle_at: Option<Instant>,
     /// Late replies of the terminal are kept from the prompt.
     swallow: Option<ReplySwallower>,
 }
@@ -66,6 +71,7 @@ impl Default for Desk {
             facts: Facts::default(),
             out: Vec::new(),
             list: None,
+            settle_at: None,
             swallow: None,
         }
     }
@@ -77,7 +83,10 @@ impl Desk {
         let back = self.rooms.values().filter_map(|room| room.back_by).min();
         let list = self.list.as_ref().map(list::List::deadline);
         let swallow = self.swallow.as_ref().and_then(ReplySwallower::deadline);
-        [keys, back, list, swallow].into_iter().flatten().min()
+        [keys, back, list, swallow, self.settle_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What a terminal sends right after a raw shell has left it, without its late replies.
@@ -261,7 +270,8 @@ impl App {
     }
 
     /// Bytes for the terminal of a raw shell.
-    pub(super) fn raw_output(&mut self, id: NodeId, bytes: &[u8]) {
+    pub(super) fn raw_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
+        self.desk.settle_at = Some(now + SETTLE_AFTER);
         let Some(room) = self.desk.rooms.get_mut(&id) else {
             return;
         };
@@ -274,8 +284,8 @@ impl App {
     }
 
     /// Reads some of what raw shells printed into the models of their screens, and answers for their
-    /// terminals; to be called when there is nothing else to do. True if more waits.
-    pub fn settle_screens(&mut self) -> bool {
+    /// terminals. The rest follows when others have had their turn.
+    fn settle_screens(&mut self, now: Instant) {
         let mut more = false;
         let mut answers = Vec::new();
         for (id, room) in &mut self.desk.rooms {
@@ -290,15 +300,7 @@ impl App {
         for (id, replies) in answers {
             self.type_raw(id, &replies);
         }
-        more
-    }
-
-    /// Something waits for [`Self::settle_screens`].
-    pub fn has_unsettled(&self) -> bool {
-        self.desk
-            .rooms
-            .values()
-            .any(|room| room.screen.unsettled() > 0)
+        self.desk.settle_at = more.then_some(now);
     }
 
     /// The shell in front goes to the background; true if there was one.
@@ -503,6 +505,9 @@ impl App {
     }
 
     pub(super) fn raw_tick(&mut self, now: Instant) {
+        if self.desk.settle_at.is_some_and(|at| at <= now) {
+            self.settle_screens(now);
+        }
         if let Some(id) = self.desk.front {
             let mut typed = Vec::new();
             self.desk.keys.tick(now, &mut typed);

@@ -64,7 +64,7 @@ impl App {
             Piece::Reading => self.feed_reading(id),
             Piece::Settled { strays, sure } => self.settled(id, strays, sure),
             Piece::Ready => self.shell_ready(now, id),
-            Piece::Raw(bytes) => self.raw_output(id, bytes),
+            Piece::Raw(bytes) => self.raw_output(now, id, bytes),
             Piece::Prompt { .. } => {},
             Piece::Lined => then = Then::Lined,
             Piece::Exited(status) => then = Then::Exited(status),
@@ -153,7 +153,7 @@ impl App {
         if let Some(mut shell) = run.shell.take() {
             shell.finish(&mut |piece| match piece {
                 Piece::Output(bytes) => self.node_output(now, id, bytes),
-                Piece::Raw(bytes) => self.raw_output(id, bytes),
+                Piece::Raw(bytes) => self.raw_output(now, id, bytes),
                 _ => {},
             });
         }

@@ -198,16 +198,12 @@ impl Loop {
                 || self.input_waits
                 || self.local_waits
                 || self.clients_wait()
-                || self.app.has_unsettled()
             {
                 timeout = Some(Duration::ZERO);
             }
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
-            }
-            if events.is_empty() {
-                self.app.settle_screens();
             }
             let now = clock::now();
             let (mut signals, mut input) = (false, self.input_waits);

@@ -71,7 +71,7 @@ fn files(shell: Shell) -> Vec<(&'static str, &'static str)> {
             ),
             (".hist", "echo from before\n"),
         ],
-        Shell::Dash | Shell::Ash => vec![(".profile", "PS1='<${PWD##*/}> ' PS2='more> '\n")],
+        Shell::Dash => vec![(".profile", "PS1='<${PWD##*/}> ' PS2='more> '\n")],
         Shell::Ash => vec![
             (
                 ".profile",
