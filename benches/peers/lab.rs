@@ -100,6 +100,11 @@ impl Lab {
         file.display().to_string()
     }
 
+    /// The address of a node.
+    pub(crate) fn host(&self, node: usize) -> String {
+        self.hosts[node].clone()
+    }
+
     /// The file for ssh's -F.
     pub(crate) fn config(&self, ssh: Ssh) -> String {
         self.env.work().join(config_name(ssh)).display().to_string()

@@ -24,6 +24,7 @@ mod lab;
 mod measure;
 mod options;
 mod parts;
+mod raw;
 mod table;
 mod tools;
 mod warm;
@@ -58,6 +59,8 @@ fn main() {
             Part::Warm => warm::warm(&lab, &options, &tools),
             Part::Output => parts::output(&lab, &options, &tools),
             Part::Many => warm::many(&lab, &options),
+            Part::Raw => raw::raw(&lab),
+            Part::Background => raw::background(&lab),
         }
     }
 }

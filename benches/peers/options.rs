@@ -11,6 +11,8 @@ Parts (all, in this order, where none is named):
   warm      a round trip in shells or connections that are up
   output    10 nodes print 27 MB each
   many      1,000 persistent shells, dust alone
+  raw       a node's shell at a terminal: keys, 100 MB, attaching again; beside ssh and tmux
+  background  100 raw shells in the background print 1 MB/s each, dust alone
 
   --nodes   numbers of nodes (1,10,100,200)
   --runs    how often each tool takes a turn (5; the median counts)
@@ -30,6 +32,8 @@ pub(crate) enum Part {
     Warm,
     Output,
     Many,
+    Raw,
+    Background,
 }
 
 const PARTS: &[(&str, Part)] = &[
@@ -40,6 +44,8 @@ const PARTS: &[(&str, Part)] = &[
     ("warm", Part::Warm),
     ("output", Part::Output),
     ("many", Part::Many),
+    ("raw", Part::Raw),
+    ("background", Part::Background),
 ];
 
 /// What to measure.

@@ -221,6 +221,32 @@ impl Pty {
         });
     }
 
+    /// Reads until these bytes come, and paints nothing of it: for floods.
+    pub(crate) fn pour(&mut self, end: &[u8], patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut buffer = vec![0; 1 << 18];
+        let mut tail: Vec<u8> = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "these bytes do not come: {end:?}\n{}",
+                self.report()
+            );
+            let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            let _: Result<_, _> = poll(&mut fds, PollTimeout::try_from(left).unwrap());
+            let Ok(count) = self.master.read(&mut buffer) else {
+                continue;
+            };
+            tail.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            if memchr::memmem::find(&tail, end).is_some() {
+                return;
+            }
+            let keep = tail.len().saturating_sub(end.len());
+            tail.drain(..keep);
+        }
+    }
+
     /// Whether the screen shows `text` in time.
     pub(crate) fn shows_within(&mut self, patience: Duration, text: &str) -> bool {
         self.sees(patience, |pty| {

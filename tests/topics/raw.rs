@@ -10,6 +10,7 @@ use crate::support::shell::Shell;
 use crate::support::sshd::Sshd;
 use crate::support::wait_until;
 use nix::sys::signal::Signal;
+use std::time::Duration;
 
 /// Ctrl-C three times, as one read of a terminal may bring it.
 const DETACH: &str = "\x03\x03\x03";
@@ -315,6 +316,25 @@ fn what_others_print_waits_for_the_prompt() {
     pty.send(DETACH);
     pty.wait_row("[b] from b");
     pty.wait_prompt();
+}
+
+#[test]
+fn a_flood_passes_and_its_end_is_seen() {
+    need!("sshd", "bash");
+    let lab = Lab::new(&["a"]);
+    let mut pty = lab.prompt();
+    enter(&mut pty, "@a", "<~>");
+    pty.send("seq 1 1000000; echo LA''ST\r");
+    pty.pour(b"LAST\r\n", Duration::from_secs(60));
+    pty.line("clear; seq 1 300000");
+    leave(&mut pty, "a");
+    pty.command("sessions");
+    pty.wait_prompt();
+    // Nobody looked while it came.
+    pty.send("@a\r");
+    pty.wait_row("300000");
+    wait_shell(&mut pty, "<~>");
+    assert!(has_row(pty.screen(), "299980"));
 }
 
 #[test]
