@@ -33,10 +33,12 @@ _dust_kind() {
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
-        setting) _dust_words boot color command-timeout fanout fold quiet timeout ;;
+        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold quiet timeout ;;
         value)
             case $2 in
                 color) _dust_words auto always never ;;
+                detach) _dust_words hold forward off ;;
+                detach-tilde) _dust_words on off ;;
                 fold) _dust_words on off ;;
             esac
             ;;

@@ -2,10 +2,11 @@
 //! show. How a shell gets into raw mode and out of it: `session::shell`.
 
 use super::channels::Question;
-use super::{App, Effect, Mode};
+use super::{App, Effect};
+use crate::command::settings;
 use crate::error::{Error, Result};
 use crate::model::{NodeId, Outcome, Size};
-use crate::session::detach::{Config, Detach, Fed, ReplySwallower};
+use crate::session::detach::{Config, Detach, Fed, Mode, ReplySwallower};
 use crate::session::shell::{Leave, RawState, State, attach_command};
 use crate::term::screen::{Facts, Screen, Scrollback};
 use std::collections::BTreeMap;
@@ -200,7 +201,17 @@ impl App {
         out.extend_from_slice(&room.screen.repaint(Scrollback::None));
         self.desk.front = Some(id);
         self.desk.coming = None;
-        self.desk.keys = Detach::new(Config::default());
+        self.desk.keys = Detach::new(Config {
+            window: self.settings.detach_window,
+            mode: match self.settings.detach {
+                settings::Detach::Hold => Mode::Hold,
+                settings::Detach::Forward => Mode::Forward,
+                settings::Detach::Off => Mode::Off,
+            },
+            key: self.settings.detach_key,
+            tilde: self.settings.detach_tilde,
+            ..Config::default()
+        });
         self.desk.swallow = None;
         self.effects.push_back(Effect::Resize(id, size));
     }
@@ -614,8 +625,8 @@ impl App {
     /// What is to be written to the terminal for the raw shell in front.
     pub(super) fn paint_raw(&mut self) -> Vec<u8> {
         let mut bytes = match &mut self.mode {
-            Mode::Prompt(prompt) => prompt.take_ready(),
-            Mode::Batch(_) => Vec::new(),
+            super::Mode::Prompt(prompt) => prompt.take_ready(),
+            super::Mode::Batch(_) => Vec::new(),
         };
         bytes.append(&mut self.desk.out);
         bytes

@@ -23,6 +23,23 @@ impl When {
     pub const WORDS: &'static [&'static str] = &["auto", "always", "never"];
 }
 
+/// What becomes of the first presses of the keys that leave a raw shell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detach {
+    /// They wait until it is clear whether three follow.
+    #[default]
+    Hold,
+    /// They go to the node at once.
+    Forward,
+    /// They are keys as any other.
+    Off,
+}
+
+impl Detach {
+    /// The words for it.
+    pub const WORDS: &'static [&'static str] = &["hold", "forward", "off"];
+}
+
 /// The settings of a run of dust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -32,6 +49,14 @@ pub struct Settings {
     pub color: When,
     /// How long a command may take; none: as long as it likes.
     pub command_timeout: Option<Duration>,
+    /// How the keys work that leave a raw shell.
+    pub detach: Detach,
+    /// Which key does, three times: its control byte, 0x03 for Ctrl-C.
+    pub detach_key: u8,
+    /// `~.` behind a newline does, too.
+    pub detach_tilde: bool,
+    /// How soon each press must follow the one before.
+    pub detach_window: Duration,
     /// How many connections are set up at a time.
     pub fanout: u16,
     /// Show identical output once.
@@ -48,6 +73,10 @@ impl Default for Settings {
             boot: Duration::from_secs(600),
             color: When::Auto,
             command_timeout: None,
+            detach: Detach::Hold,
+            detach_key: 0x03,
+            detach_tilde: true,
+            detach_window: Duration::from_millis(250),
             fanout: 64,
             fold: false,
             quiet: Duration::from_millis(200),
@@ -63,6 +92,10 @@ impl Settings {
             Change::Boot(time) => self.boot = time,
             Change::Color(when) => self.color = when,
             Change::CommandTimeout(limit) => self.command_timeout = limit,
+            Change::Detach(how) => self.detach = how,
+            Change::DetachKey(key) => self.detach_key = key,
+            Change::DetachTilde(on) => self.detach_tilde = on,
+            Change::DetachWindow(time) => self.detach_window = time,
             Change::Fanout(count) => self.fanout = count,
             Change::Fold(fold) => self.fold = fold,
             Change::Quiet(time) => self.quiet = time,
@@ -80,6 +113,14 @@ pub enum Change {
     Color(When),
     /// `set command-timeout`.
     CommandTimeout(Option<Duration>),
+    /// `set detach`.
+    Detach(Detach),
+    /// `set detach-key`.
+    DetachKey(u8),
+    /// `set detach-tilde`.
+    DetachTilde(bool),
+    /// `set detach-window`.
+    DetachWindow(Duration),
     /// `set fanout`.
     Fanout(u16),
     /// `set fold`.
@@ -190,6 +231,57 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "detach",
+        kind: Kind::OneOf(Detach::WORDS),
+        values: "hold, forward or off",
+        doc: "Whether the first two presses of detach-key wait for a third, go on, or all are keys.",
+        read: |value| match value {
+            "hold" => Some(Change::Detach(Detach::Hold)),
+            "forward" => Some(Change::Detach(Detach::Forward)),
+            "off" => Some(Change::Detach(Detach::Off)),
+            _ => None,
+        },
+        write: |settings| {
+            let word = match settings.detach {
+                Detach::Hold => "hold",
+                Detach::Forward => "forward",
+                Detach::Off => "off",
+            };
+            word.to_owned()
+        },
+    },
+    Setting {
+        name: "detach-key",
+        kind: Kind::Free,
+        values: "^A to ^_, but not the keys Tab, Enter and Escape (^I, ^J, ^M, ^[)",
+        doc: "The key that leaves a raw shell when it is pressed three times.",
+        read: |value| control(value).map(Change::DetachKey),
+        write: |settings| format!("^{}", char::from(settings.detach_key + 0x40)),
+    },
+    Setting {
+        name: "detach-tilde",
+        kind: Kind::OneOf(&["on", "off"]),
+        values: "on or off",
+        doc: "Leave a raw shell by ~. behind Enter, too, as ssh ends; ~~ types one ~.",
+        read: |value| match value {
+            "on" => Some(Change::DetachTilde(true)),
+            "off" => Some(Change::DetachTilde(false)),
+            _ => None,
+        },
+        write: |settings| if settings.detach_tilde { "on" } else { "off" }.to_owned(),
+    },
+    Setting {
+        name: "detach-window",
+        kind: Kind::Number,
+        values: "a number of milliseconds from 100 to 2000",
+        doc: "How soon each press of the key that leaves a raw shell must follow the one before.",
+        read: |value| {
+            let window = number(value, 100, 2000)?;
+            Some(Change::DetachWindow(Duration::from_millis(window.into())))
+        },
+        write: |settings| settings.detach_window.as_millis().to_string(),
+    },
+    Setting {
         name: "fanout",
         kind: Kind::Number,
         values: "a number from 1 to 1024",
@@ -257,6 +349,19 @@ fn number(value: &str, least: u16, most: u16) -> Option<u16> {
         .parse()
         .ok()
         .filter(|n| (least..=most).contains(n))
+}
+
+/// `^C` or `^c`: the byte of a control key.
+fn control(value: &str) -> Option<u8> {
+    let mut letters = value.strip_prefix('^')?.chars();
+    let (letter, None) = (letters.next()?, letters.next()) else {
+        return None;
+    };
+    let byte = u8::try_from(letter.to_ascii_uppercase()).ok()?;
+    let key = byte
+        .checked_sub(0x40)
+        .filter(|key| (1..0x20).contains(key))?;
+    (!b"\t\n\r\x1b".contains(&key)).then_some(key)
 }
 
 /// Seconds, with up to three decimals; at most a month, which no timer overflows at.
@@ -329,6 +434,18 @@ mod tests {
             ("boot", "0", None),
             ("boot", "30", Some(Change::Boot(ms(30_000)))),
             ("quiet", "200", Some(Change::Quiet(ms(200)))),
+            ("detach", "off", Some(Change::Detach(Detach::Off))),
+            ("detach", "on", None),
+            ("detach-key", "^b", Some(Change::DetachKey(2))),
+            ("detach-key", "^]", Some(Change::DetachKey(0x1d))),
+            ("detach-key", "^M", None),
+            ("detach-key", "^", None),
+            ("detach-key", "^bb", None),
+            ("detach-key", "^é", None),
+            ("detach-key", "b", None),
+            ("detach-tilde", "off", Some(Change::DetachTilde(false))),
+            ("detach-window", "300", Some(Change::DetachWindow(ms(300)))),
+            ("detach-window", "10", None),
             ("quiet", "9", None),
         ] {
             assert_eq!(set(name, value), change, "{name} {value}");
@@ -345,7 +462,8 @@ mod tests {
         );
         assert_eq!(
             find("zzz").unwrap_err().to_string(),
-            "no setting `zzz` (there are boot, color, command-timeout, fanout, fold, quiet, timeout)"
+            "no setting `zzz` (there are boot, color, command-timeout, detach, detach-key, \
+             detach-tilde, detach-window, fanout, fold, quiet, timeout)"
         );
     }
 
@@ -370,7 +488,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
-        assert!(names().is_sorted() && names().count() == 7);
+        assert!(names().is_sorted() && names().count() == 11);
         for setting in SETTINGS {
             assert!(
                 setting.doc.ends_with('.') && setting.doc.len() < 100,

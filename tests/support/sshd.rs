@@ -120,6 +120,8 @@ impl Sshd {
             fs::create_dir_all(&home).unwrap();
             // Without one, zsh greets a new user with questions.
             fs::write(home.join(".zshrc"), "").unwrap();
+            // Without this one, fish reads all man pages in the background.
+            fs::create_dir_all(home.join(".local/share/fish/generated_completions")).unwrap();
         }
         home
     }

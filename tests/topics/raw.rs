@@ -190,6 +190,27 @@ fn one_or_two_interrupts_reach_what_runs() {
 }
 
 #[test]
+fn the_keys_that_leave_are_settings() {
+    need!("sshd", "bash");
+    let lab = Lab::new(&["a"]);
+    let mut pty = lab.prompt();
+    pty.command("set detach-key ^B");
+    enter(&mut pty, "@a", "<~>");
+    pty.send("\x02\x02\x02");
+    pty.wait_row("[detached a; @a returns]");
+    pty.command("set detach off");
+    enter(&mut pty, "@a", "<~>");
+    pty.send("echo left\x02\x02\x02\x02[\r");
+    pty.wait_row("[left");
+    wait_shell(&mut pty, "<~>");
+    // As ssh ends; two of them are one.
+    pty.send("~~x\x15\r~.");
+    pty.wait_for("the prompt", |screen| typed(screen).is_some());
+    pty.command("set detach-tilde off");
+    pty.wait_prompt();
+}
+
+#[test]
 fn a_half_typed_line_is_not_run() {
     need!("sshd", "bash");
     let lab = Lab::new(&["a"]);

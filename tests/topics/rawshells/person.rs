@@ -76,7 +76,8 @@ impl Person {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
-        fs::create_dir_all(&home).unwrap();
+        // Without this one, fish reads all man pages in the background.
+        fs::create_dir_all(home.join(".local/share/fish/generated_completions")).unwrap();
         let executable = shell.executable(&bin);
         let size = Winsize {
             ws_row: ROWS,
