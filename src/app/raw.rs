@@ -300,7 +300,7 @@ impl App {
         let mut more = false;
         let mut answers = Vec::new();
         for (id, room) in &mut self.desk.rooms {
-            if room.screen.unsettled() > 0 {
+            if room.screen.unsettled() > 0 || room.screen.has_replies() {
                 more |= room.screen.settle(SETTLE);
                 let replies = room.screen.take_replies();
                 if !replies.is_empty() {

@@ -273,10 +273,10 @@ impl Loop {
         }
         if !looked_at {
             screen.settle_all();
-            let replies = screen.take_replies();
-            if let Some(local) = self.local.as_mut().filter(|_| !replies.is_empty()) {
-                local.send(&replies);
-            }
+        }
+        let replies = screen.take_replies();
+        if let Some(local) = self.local.as_mut().filter(|_| !replies.is_empty()) {
+            local.send(&replies);
         }
     }
 

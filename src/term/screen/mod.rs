@@ -159,6 +159,11 @@ impl Screen {
         self.core.replies.take()
     }
 
+    /// True if answers wait to be taken. All that reads what waits may make some.
+    pub fn has_replies(&self) -> bool {
+        !self.core.replies.is_empty()
+    }
+
     /// The bytes that make a terminal show this screen and be in its modes: one that is as it was
     /// started, or one that shows an earlier state of this screen. They clear it; what was on it is
     /// not saved. Where a sequence or a character was cut, they end with its start, so that what the

@@ -40,6 +40,10 @@ impl Replies {
         std::mem::take(&mut self.waiting)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(super) fn add(&mut self, reply: &str) {
         if self.waiting.len() + reply.len() <= MOST_BYTES {
             self.waiting.extend(reply.bytes());

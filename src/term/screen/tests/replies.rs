@@ -90,7 +90,9 @@ fn an_attached_terminal_answers_for_itself() {
     screen.feed(b"\x1b[5n");
     screen.attached();
     // It never saw that question.
+    assert!(screen.has_replies());
     assert_eq!(screen.take_replies(), b"\x1b[0n");
+    assert!(!screen.has_replies());
     screen.push(b"\x1b[c\x1b]11;?\x07");
     // What was sent while it was attached is not answered again, however late it is read.
     screen.detached(&Facts::default());
