@@ -183,7 +183,7 @@ async fn change(
             one.state = *state;
         }
     }
-    call.tell_instances(&instances);
+    call.tell_instances(instances);
     Ok(())
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn tag(
         answer.map_err(|error| trouble("CreateTags", error))?;
     }
     if !nodes.is_empty() {
-        call.instances().await?;
+        call.describe().await?;
     }
     Ok(())
 }
@@ -220,7 +220,7 @@ pub(super) async fn untag(call: &Call, claims: &[Claim], names: &[String]) -> Re
         answer.map_err(|error| trouble("DeleteTags", error))?;
     }
     if !nodes.is_empty() {
-        call.instances().await?;
+        call.describe().await?;
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ async fn answer(
         told: RefCell::default(),
     };
     let result = match ask {
-        Ask::Describe => call.instances().await.map(drop),
+        Ask::Describe => call.describe().await,
         Ask::Plan { cluster, nodes } => start::plan(&call, &cluster, &nodes).await,
         Ask::Start { cluster, nodes } => start::start(&call, &cluster, &nodes).await,
         Ask::Wake(claims) => start::wake(&call, &claims).await,
@@ -163,17 +163,23 @@ impl Call {
     /// Reads every instance of the region, and tells.
     async fn instances(&self) -> Result<Vec<Instance>, Trouble> {
         let instances = self.api.instances().await?;
-        self.tell_instances(&instances);
+        self.tell_instances(instances.clone());
         Ok(instances)
     }
 
+    /// The same, where nobody here needs them.
+    async fn describe(&self) -> Result<(), Trouble> {
+        self.tell_instances(self.api.instances().await?);
+        Ok(())
+    }
+
     /// Tells what there is; before that, the files of the key pairs that open it.
-    fn tell_instances(&self, instances: &[Instance]) {
+    fn tell_instances(&self, instances: Vec<Instance>) {
         let keys = instances.iter().filter_map(|one| one.attrs.get("key"));
         for name in keys {
             self.tell_key(name);
         }
-        self.tell(News::Instances(instances.to_vec()));
+        self.tell(News::Instances(instances));
     }
 
     /// Tells where the private key of a key pair is, once, if dust has it.

@@ -232,7 +232,7 @@ pub(super) async fn allow(
         call.step(format!("{name} {done}: {rule}"));
     }
     if !made.is_empty() {
-        call.instances().await?;
+        call.describe().await?;
     }
     Ok(())
 }

@@ -177,7 +177,7 @@ impl<'a> Watch<'a> {
         self.merge(&mut seen);
         self.settle(&mut seen).await;
         if seen != self.told {
-            self.call.tell_instances(&seen);
+            self.call.tell_instances(seen.clone());
             self.told.clone_from(&seen);
         }
         self.give_names(&seen);
@@ -345,7 +345,7 @@ impl<'a> Watch<'a> {
                 fold(&names)
             ));
         }
-        self.call.instances().await.map(drop)
+        self.call.describe().await
     }
 
     /// Starts what was stopping, and has stopped.
