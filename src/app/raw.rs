@@ -17,6 +17,8 @@ mod list;
 
 /// How long a shell may take to come back from raw mode before a line that waits for it is given up.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take to show a sign before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// What one background shell may take of an idle turn of the loop, in bytes of its output.
 const SETTLE: usize = 64 * 1024;
 /// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
@@ -37,8 +39,12 @@ struct Room {
     alone: bool,
     /// What is typed until the node's terminal is fit for a person: line mode ignores returns.
     early: Option<Vec<u8>>,
+    /// When the model of its screen is to read on.
+    settle_at: Option<Instant>,
     /// Lines wait until it is back in line mode.
     back_by: Option<Instant>,
+    /// When it is asked for that again.
+    again_at: Option<Instant>,
     /// What ran there when it was asked last.
     runs: Option<String>,
 }
@@ -56,8 +62,6 @@ pub(super) struct Desk {
     /// Bytes for the terminal, of the shell in front.
     out: Vec<u8>,
     list: Option<list::List>,
-    /// When models of screens are to read on.
-    settle_at: Option<Instant>,
     /// Late replies of the terminal are kept from the prompt.
     swallow: Option<ReplySwallower>,
 }
@@ -72,19 +76,27 @@ impl Default for Desk {
             facts: Facts::default(),
             out: Vec::new(),
             list: None,
-            settle_at: None,
             swallow: None,
         }
+    }
+}
+
+impl Room {
+    /// When something is to be done about its way back to line mode.
+    fn due(&self) -> Option<Instant> {
+        let by = self.back_by?;
+        Some(self.again_at.map_or(by, |again| again.min(by)))
     }
 }
 
 impl Desk {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let keys = self.front.and_then(|_| self.keys.deadline());
-        let back = self.rooms.values().filter_map(|room| room.back_by).min();
+        let back = self.rooms.values().filter_map(Room::due).min();
         let list = self.list.as_ref().map(list::List::deadline);
+        let settle = self.rooms.values().filter_map(|room| room.settle_at).min();
         let swallow = self.swallow.as_ref().and_then(ReplySwallower::deadline);
-        [keys, back, list, swallow, self.settle_at]
+        [keys, back, list, swallow, settle]
             .into_iter()
             .flatten()
             .min()
@@ -170,7 +182,9 @@ impl App {
             unread: false,
             alone: false,
             early,
+            settle_at: None,
             back_by: None,
+            again_at: None,
             runs: None,
         };
         self.desk.rooms.insert(id, room);
@@ -186,6 +200,8 @@ impl App {
             return;
         };
         room.screen.attached();
+        // Questions from before are answered as of before.
+        let replies = room.screen.take_replies();
         if room.screen.size() != size {
             room.screen.resize(size);
         }
@@ -214,6 +230,7 @@ impl App {
         });
         self.desk.swallow = None;
         self.effects.push_back(Effect::Resize(id, size));
+        self.type_raw(id, &replies);
     }
 
     /// What all attached terminals are to show anew of the raw shell in front; `None`: there is none.
@@ -282,11 +299,11 @@ impl App {
 
     /// Bytes for the terminal of a raw shell.
     pub(super) fn raw_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
-        self.desk.settle_at = Some(now + SETTLE_AFTER);
         let Some(room) = self.desk.rooms.get_mut(&id) else {
             return;
         };
         room.screen.push(bytes);
+        room.settle_at = Some(now + SETTLE_AFTER);
         if self.desk.front == Some(id) {
             self.desk.out.extend_from_slice(bytes);
         } else {
@@ -297,21 +314,16 @@ impl App {
     /// Reads some of what raw shells printed into the models of their screens, and answers for their
     /// terminals. The rest follows when others have had their turn.
     fn settle_screens(&mut self, now: Instant) {
-        let mut more = false;
         let mut answers = Vec::new();
-        for (id, room) in &mut self.desk.rooms {
-            if room.screen.unsettled() > 0 || room.screen.has_replies() {
-                more |= room.screen.settle(SETTLE);
-                let replies = room.screen.take_replies();
-                if !replies.is_empty() {
-                    answers.push((*id, replies));
-                }
-            }
+        let due = |room: &Room| room.settle_at.is_some_and(|at| at <= now);
+        for (id, room) in self.desk.rooms.iter_mut().filter(|(_, room)| due(room)) {
+            let more = room.screen.settle(SETTLE);
+            room.settle_at = more.then_some(now);
+            answers.push((*id, room.screen.take_replies()));
         }
         for (id, replies) in answers {
             self.type_raw(id, &replies);
         }
-        self.desk.settle_at = more.then_some(now);
     }
 
     /// The shell in front goes to the background; true if there was one.
@@ -422,6 +434,7 @@ impl App {
         }
         room.screen.settle_all();
         room.back_by = Some(now + BACK_WITHIN);
+        room.again_at = Some(now + ASK_AGAIN);
         let full = room.screen.alternate();
         let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) else {
             return;
@@ -516,9 +529,7 @@ impl App {
     }
 
     pub(super) fn raw_tick(&mut self, now: Instant) {
-        if self.desk.settle_at.is_some_and(|at| at <= now) {
-            self.settle_screens(now);
-        }
+        self.settle_screens(now);
         if let Some(id) = self.desk.front {
             let mut typed = Vec::new();
             self.desk.keys.tick(now, &mut typed);
@@ -530,6 +541,18 @@ impl App {
         }
         if !keys.is_empty() {
             self.prompt_input(now, &keys);
+        }
+        for (id, room) in &mut self.desk.rooms {
+            let again = room.again_at.filter(|at| *at <= now);
+            if room.back_by.is_none() || again.is_none() {
+                continue;
+            }
+            room.again_at = Some(now + ASK_AGAIN);
+            let shell = self.fleet.get_mut(*id).and_then(|run| run.shell.as_mut());
+            if let Some(shell) = shell.filter(|shell| shell.raw() == Some(RawState::Leaving)) {
+                shell.leave_raw();
+                self.effects.push_back(Effect::Flush(*id));
+            }
         }
         let late: Vec<NodeId> = self
             .desk
@@ -601,6 +624,10 @@ impl App {
                 room.screen.detached(&self.desk.facts);
             } else {
                 room.screen.attached();
+            }
+            let replies = room.screen.take_replies();
+            if let Some(id) = self.desk.front {
+                self.type_raw(id, &replies);
             }
         }
     }

@@ -347,8 +347,15 @@ fn a_flood_passes_and_its_end_is_seen() {
     enter(&mut pty, "@a", "<~>");
     pty.send("seq 1 1000000; echo LA''ST\r");
     pty.pour(b"LAST\r\n", Duration::from_secs(60));
-    pty.line("clear; seq 1 300000");
+    wait_shell(&mut pty, "<~>");
+    let go = lab.env.work().join("go");
+    pty.line(&format!(
+        "clear; echo ready; until [ -e {} ]; do sleep 0.02; done; seq 1 300000",
+        go.display()
+    ));
+    pty.wait_row("ready");
     leave(&mut pty, "a");
+    lab.env.file("go", "");
     pty.command("sessions");
     pty.wait_prompt();
     // Nobody looked while it came.
