@@ -16,6 +16,8 @@ mod list;
 
 /// How long a shell may take to come back from raw mode before a line that waits for it is given up.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take to show a sign before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// What one background shell may take of an idle turn of the loop, in bytes of its output.
 const SETTLE: usize = 64 * 1024;
 /// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
@@ -38,6 +40,8 @@ struct Room {
     early: Option<Vec<u8>>,
     /// Lines wait until it is back in line mode.
     back_by: Option<Instant>,
+    /// When it is asked for that again.
+    again_at: Option<Instant>,
     /// What ran there when it was asked last.
     runs: Option<String>,
 }
@@ -77,10 +81,18 @@ impl Default for Desk {
     }
 }
 
+impl Room {
+    /// When something is to be done about its way back to line mode.
+    fn due(&self) -> Option<Instant> {
+        let by = self.back_by?;
+        Some(self.again_at.map_or(by, |again| again.min(by)))
+    }
+}
+
 impl Desk {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let keys = self.front.and_then(|_| self.keys.deadline());
-        let back = self.rooms.values().filter_map(|room| room.back_by).min();
+        let back = self.rooms.values().filter_map(Room::due).min();
         let list = self.list.as_ref().map(list::List::deadline);
         let swallow = self.swallow.as_ref().and_then(ReplySwallower::deadline);
         [keys, back, list, swallow, self.settle_at]
@@ -170,6 +182,7 @@ impl App {
             alone: false,
             early,
             back_by: None,
+            again_at: None,
             runs: None,
         };
         self.desk.rooms.insert(id, room);
@@ -411,6 +424,7 @@ impl App {
         }
         room.screen.settle_all();
         room.back_by = Some(now + BACK_WITHIN);
+        room.again_at = Some(now + ASK_AGAIN);
         let full = room.screen.alternate();
         let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) else {
             return;
@@ -519,6 +533,18 @@ impl App {
         }
         if !keys.is_empty() {
             self.prompt_input(now, &keys);
+        }
+        for (id, room) in &mut self.desk.rooms {
+            let again = room.again_at.filter(|at| *at <= now);
+            if room.back_by.is_none() || again.is_none() {
+                continue;
+            }
+            room.again_at = Some(now + ASK_AGAIN);
+            let shell = self.fleet.get_mut(*id).and_then(|run| run.shell.as_mut());
+            if let Some(shell) = shell.filter(|shell| shell.raw() == Some(RawState::Leaving)) {
+                shell.leave_raw();
+                self.effects.push_back(Effect::Flush(*id));
+            }
         }
         let late: Vec<NodeId> = self
             .desk

@@ -446,6 +446,8 @@ impl Shell {
             State::Starting | State::Unmarked if ours => {
                 self.state = State::Idle;
                 self.start_up = Vec::new();
+                // Whoever was in raw mode was so without marks.
+                self.raw = None;
                 found(Piece::Ready);
             },
             State::Busy if ours => {
@@ -516,14 +518,12 @@ impl Shell {
         }
         self.seq += 1;
         self.expected = self.seq.to_string();
-        let silence = if std::mem::take(&mut self.echoing) {
-            encode::SILENCE
+        let end = encode::end(self.seq);
+        let line = if std::mem::take(&mut self.echoing) {
+            format!(" _dust_s={};{}{end}\n", self.seq, encode::SILENCE)
         } else {
-            ""
+            format!(" {end}\n")
         };
-        // The word that says whose line it is comes first.
-        let seq = self.seq;
-        let line = format!(" _dust_s={seq}:$?;{silence}{}\n", encode::end(seq));
         self.out.extend_from_slice(line.as_bytes());
         self.at_start = true;
     }

@@ -71,14 +71,7 @@ fn files(shell: Shell) -> Vec<(&'static str, &'static str)> {
             ),
             (".hist", "echo from before\n"),
         ],
-        Shell::Dash => vec![(".profile", "PS1='<${PWD##*/}> ' PS2='more> '\n")],
-        Shell::Ash => vec![
-            (
-                ".profile",
-                "PS1='<${PWD##*/}> ' PS2='more> ' HISTFILE=~/.hist\n",
-            ),
-            (".hist", "echo from before\n"),
-        ],
+        Shell::Dash | Shell::Ash => vec![(".profile", "PS1='<${PWD##*/}> ' PS2='more> '\n")],
         Shell::Mksh => vec![
             (".profile", "ENV=~/.mkshrc\n"),
             (

@@ -23,6 +23,7 @@
 use super::marks::{Prompt, RawKind, RawMark};
 use super::{ASH_QUERY, Family, KILL, Piece, Shell, State, Stdin, encode};
 
+mod keys;
 mod scripts;
 
 pub use scripts::attach_command;
@@ -105,6 +106,9 @@ pub(super) struct Raw {
     tail: bool,
     /// More than one line was typed since the last prompt.
     more: bool,
+    /// In a bracketed paste, and how much of its end, or of the next one's beginning, was just seen.
+    pasting: bool,
+    matched: usize,
     /// What waits until the shell is ready.
     typed: Vec<u8>,
     /// It was found at its prompt, though its marks did not tell: they may not come any more.
@@ -122,6 +126,8 @@ impl Raw {
             tells: false,
             tail: false,
             more: false,
+            pasting: false,
+            matched: 0,
             typed: Vec::new(),
             blind: false,
             back: false,
@@ -206,8 +212,9 @@ impl Shell {
         let number = self.seq.to_string();
         // At the top level: bash does not survive `set -o emacs` in an `eval`.
         let status = self.status;
-        self.out
-            .extend_from_slice(format!(" _dust_n={number};_dust_f {status}&&:\n").as_bytes());
+        self.out.extend_from_slice(
+            format!(" _dust_s={number} _dust_n={number};_dust_f {status}&&:\n").as_bytes(),
+        );
         self.expected.clone_from(&number);
         self.state = State::Raw;
         self.raw = Some(Raw::new(Phase::Entering, number));
@@ -379,8 +386,9 @@ impl Shell {
 
     /// A mark of raw mode.
     pub(super) fn raw_mark(&mut self, mark: &RawMark, found: &mut dyn FnMut(Piece<'_>)) {
+        let own = self.own().is_some() && mark.number == scripts::OWN_NUMBER;
         let Some(raw) = &mut self.raw else { return };
-        if mark.number != raw.number && mark.number != scripts::OWN_NUMBER {
+        if mark.number != raw.number && !own {
             return;
         }
         match (mark.kind, raw.phase) {
@@ -476,26 +484,5 @@ impl Shell {
     }
 }
 
-impl Raw {
-    /// Follows what a person types at a shell that reads lines.
-    fn line_keys(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            let ends = match byte {
-                b'\r' | b'\n' | 0x0f => true,
-                0x04 => !self.tells,
-                _ => false,
-            };
-            if ends {
-                self.more |= self.phase == Phase::Running;
-                self.phase = Phase::Running;
-                self.tail = false;
-            } else {
-                if let Phase::Prompt { typed } = &mut self.phase {
-                    *typed = true;
-                }
-                // An interrupt leaves nothing on the line.
-                self.tail = byte != 0x03;
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -29,14 +29,14 @@ impl Nonce {
 const INIT: &str = concat!(
     r#"_dust_p=$DUST_MARK _dust_q= _dust_k= _dust_s=0 _dust_i=0 _dust_c= _dust_e=;"#,
     r#"_dust_1=${PS1-} _dust_2=${PS2-} _dust_3=${RPS1-} _dust_0=${PS0-} _dust_h=${HISTFILE-};"#,
-    r#"_dust_t= _dust_v= _dust_g= _dust_y=;"#,
+    r#"_dust_u= _dust_v= _dust_g= _dust_y=;"#,
     r#"_dust_l="$(echo;echo x)";_dust_l=${_dust_l%x};"#,
     r#"unset HISTFILE;PS0= RPS1= PS2=;"#,
     r#"_dust_r(){ return $1;};"#,
     r#"if [ -n "${ZSH_VERSION-}" ];then eval "$DUST_ZSH";"#,
     r#"elif [ -n "${BASH_VERSION-}" ];then eval "$DUST_BASH";"#,
     r#"else eval "$DUST_POSIX";fi;"#,
-    r#"unset DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX;"#,
+    r#"unset DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX DUST_QUOTED;"#,
     r#"stty -echo -onlcr igncr;PS1=$_dust_p PROMPT_COMMAND=$_dust_q"#,
 );
 
@@ -46,8 +46,8 @@ const BASH: &str = concat!(
     r#"shopt -q promptvars||_dust_y=1;shopt -s promptvars;"#,
     r#"_dust_a=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"});unset PROMPT_COMMAND;"#,
     // Where a start-up file has chosen a line editor, bash prints no prompt once it is off again.
-    r#"if shopt -qo emacs||shopt -qo vi;then _dust_v=emacs;shopt -qo vi&&_dust_v=vi;_dust_t=$_dust_v;"#,
-    r#"_dust_o=$_dust_p _dust_p= _dust_q=_dust_m;_dust_m(){ eval printf %s "$_dust_o" >&2;};fi"#,
+    r#"if shopt -qo emacs||shopt -qo vi;then _dust_v=emacs;shopt -qo vi&&_dust_v=vi;_dust_u=$_dust_v;"#,
+    r#"_dust_o=$DUST_QUOTED _dust_p= _dust_q=_dust_m;_dust_m(){ eval "printf %s $_dust_o" >&2;};fi"#,
 );
 
 /// The part of [`INIT`] for zsh.
@@ -74,15 +74,15 @@ const POSIX: &str = concat!(
 /// line editor, which starts on, has the terminal turn newlines into returns while it reads, and
 /// what comes in that instant would be read as `^M` once the editor is off. bash's own editor goes off
 /// outside of the `eval`, or it could never be on again; for all others the option is off already.
-pub(super) const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\";set +o \"${_dust_t:-noexec}\"\n";
+pub(super) const INIT_LINE: &[u8] = b" eval \"$DUST_INIT\";set +o \"${_dust_u:-noexec}\"\n";
 
 /// What to ask of the node's sshd (an "exec" request, RFC 4254 §6.5): sets `vars`, then becomes the
 /// login shell. Names of variables must be identifiers; characters that a single-quoted word of
 /// some shell family cannot hold are dropped from the values.
 pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
     let mut script = String::from(
-        "DUST_INIT=$1 DUST_MARK=$2 DUST_BASH=$3 DUST_ZSH=$4 DUST_POSIX=$5;\
-         export DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX;",
+        "DUST_INIT=$1 DUST_MARK=$2 DUST_BASH=$3 DUST_ZSH=$4 DUST_POSIX=$5 DUST_QUOTED=$8$2$8;\
+         export DUST_INIT DUST_MARK DUST_BASH DUST_ZSH DUST_POSIX DUST_QUOTED;",
     );
     for (name, value) in vars {
         let plain: String = value
@@ -104,6 +104,6 @@ pub fn bootstrap(nonce: &Nonce, vars: &[(&str, String)]) -> String {
     let rs = '\u{1e}';
     let mark = format!("{rs}{word}:$?:$_dust_s:$_dust_k{rs}");
     format!(
-        "exec sh -c '{script}' sh '{INIT}' '{mark}' '{BASH}' '{ZSH}' '{POSIX}' '{rs}{word}:' '{rs}'"
+        "exec sh -c '{script}' sh '{INIT}' '{mark}' '{BASH}' '{ZSH}' '{POSIX}' '{rs}{word}:' '{rs}' '\"'"
     )
 }

@@ -296,7 +296,7 @@ fn the_bootstrap_passes_through_single_quotes() {
         &[("DUST_NODE", "w'\\!0$(x)\n".to_owned())],
     );
     assert!(!text.contains('\\') && !text.contains('!') && !text.contains('\n'));
-    assert_eq!(text.matches('\'').count(), 16);
+    assert_eq!(text.matches('\'').count(), 18);
     assert!(text.contains("DUST_NODE=\"w0(x)\""));
 }
 

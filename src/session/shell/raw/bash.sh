@@ -2,7 +2,7 @@
 # bash leaves its input for good where an eval changes the line editor.
 _dust_f() {
 _dust_k= _dust_s= _dust_c=0
-[ -z "$_dust_p" ] || _dust_o=$_dust_p
+[ -z "$_dust_p" ] || _dust_o=\"$_dust_p\"
 PS1=$_dust_1 PS2="\[@<::$_dust_n:c>@\]$_dust_2" PS0="@<::$_dust_n:a>@$_dust_0"
 unset PROMPT_COMMAND
 # The mark stands in PS1: readline shows that once it has the terminal. A hook keeps it there. From
@@ -36,7 +36,7 @@ _dust_w="\[@<:$((_dust_c += 1)):$_dust_n:p>@\]"
 fi
 case $PS1 in *"$_dust_w"*) ;; *) PS1=$_dust_w$PS1 ;; esac
 }
-_dust_m() { eval printf %s "$_dust_o" >&2; }
+_dust_m() { eval "printf %s $_dust_o" >&2; }
 # Forgets the last line of the history if it is not the person's.
 _dust_d() {
 local line=$(HISTTIMEFORMAT= builtin history 1) number
