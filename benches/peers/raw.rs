@@ -133,7 +133,8 @@ fn shell(lab: &Lab, name: &str) -> Option<Pty> {
         },
     };
     pty.wait_for("a shell", |screen| {
-        crate::support::pty::row_with_cursor(screen).ends_with(['$', '#'])
+        let row = crate::support::pty::row_with_cursor(screen);
+        row.ends_with(['$', '#']) && !row.starts_with("dust")
     });
     pty.send("PS1='R> '; clear\r");
     pty.wait_row("R>");
@@ -235,7 +236,8 @@ pub(crate) fn background(lab: &Lab) {
     for n in 0..BACKGROUND {
         pty.send(format!("@n{n}\r"));
         pty.wait_for("a shell", |screen| {
-            crate::support::pty::row_with_cursor(screen).ends_with(['$', '#'])
+            let row = crate::support::pty::row_with_cursor(screen);
+            row.ends_with(['$', '#']) && !row.starts_with("dust")
         });
         pty.send(format!(
             "cd {}; sh {}\r",

@@ -189,7 +189,7 @@ impl Person {
 
     #[track_caller]
     pub(super) fn wait(&mut self, what: &str, seen: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE.min(Duration::from_secs(2));
+        let deadline = Instant::now() + PATIENCE;
         while !seen(self) {
             self.turn();
             if Instant::now() >= deadline {
@@ -242,7 +242,7 @@ impl Person {
         seen: impl Fn(&Self) -> bool,
         mut act: impl FnMut(&mut Self),
     ) {
-        for _ in 0..8 {
+        for _ in 0..40 {
             act(self);
             let deadline = Instant::now() + Duration::from_millis(500);
             while Instant::now() < deadline {
