@@ -153,10 +153,9 @@ fn socket(lab: &Lab) -> String {
 
 /// The median of many keys, each from its typing until it is painted.
 fn echo(pty: &mut Pty) -> Duration {
-    pty.send("cat > /dev/null\r");
-    pty.wait_for("cat", |screen| {
-        crate::support::pty::row_with_cursor(screen).is_empty()
-    });
+    // Behind its first output the terminal is no line editor's any more.
+    pty.send("echo g''o; cat > /dev/null\r");
+    pty.wait_row("go");
     let mut taken = Vec::new();
     for n in 0..KEYS {
         if n % 100 == 99 {
@@ -180,7 +179,6 @@ fn echo(pty: &mut Pty) -> Duration {
 fn back(lab: &Lab, name: &str, pty: &mut Pty) -> Option<Duration> {
     pty.send("clear; seq -f '%g some text that fills a row of the terminal, more or less, so that there is something to paint' 1 58; echo LA''ST\r");
     pty.pour(b"LAST\r\n", PATIENCE);
-    pty.pour(b"R> ", PATIENCE);
     let mut command = if name == "dust" {
         let mut command = lab.command(&lab.dust);
         command.arg("attach");
@@ -193,8 +191,8 @@ fn back(lab: &Lab, name: &str, pty: &mut Pty) -> Option<Duration> {
     command.env("TERM", "xterm-256color");
     let started = Instant::now();
     let mut other = Pty::spawn(command, TERMINAL);
-    other.pour(b"LAST", PATIENCE);
-    other.pour(b"R> ", PATIENCE);
+    // The last row of the screen.
+    other.pour(b"R>", PATIENCE);
     let taken = started.elapsed();
     proc::end(&[other.pid()]);
     Some(taken)

@@ -588,6 +588,11 @@ impl App {
         }
     }
 
+    /// A raw shell has the terminal.
+    pub fn is_raw_open(&self) -> bool {
+        self.desk.is_open()
+    }
+
     /// How much is to be shown and was not yet, in bytes: of the raw shell in front, or at the prompt.
     pub fn unshown(&self) -> usize {
         if self.desk.is_open() {

@@ -474,7 +474,13 @@ impl Loop {
             return;
         }
         self.app.nobody_looks(false);
-        if !front.takes_a_frame() {
+        // Frames are shown one at a time, and only the newest; what a raw shell prints flows.
+        let takes = if self.app.is_raw_open() {
+            front.takes_more()
+        } else {
+            front.takes_a_frame()
+        };
+        if !takes {
             return;
         }
         if keys_wait && self.unpainted < UNPAINTED_MAX {
