@@ -225,7 +225,7 @@ pub(crate) fn background(lab: &Lab) {
     let script = lab.env.file(
         "megabytes",
         format!(
-            "i=0\nwhile [ $i -lt {SECONDS} ]; do head -c 1000000 {} & sleep 1; wait; i=$((i+1)); done\n\
+            "echo begun\ni=0\nwhile [ $i -lt {SECONDS} ]; do head -c 1000000 {} & sleep 1; wait; i=$((i+1)); done\n\
              echo done > done.$DUST_NODE\n",
             lab.env.work().join("flood").display()
         ),
@@ -242,6 +242,7 @@ pub(crate) fn background(lab: &Lab) {
             lab.env.work().display(),
             script.display()
         ));
+        pty.wait_row("begun");
         pty.send("\x03\x03\x03");
         pty.wait_row(&format!("[detached n{n}; @n{n} returns]"));
         pty.wait_prompt();
