@@ -18,8 +18,13 @@ use std::time::Instant;
 /// The signal that ends a session in an orderly way (SIGTERM).
 const TERMINATE: u8 = 15;
 
+/// A path without links, as far as it is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 impl Loop {
-    fn clients(&mut self) -> Option<&mut Clients> {
+    pub(super) fn clients(&mut self) -> Option<&mut Clients> {
         match &mut self.front {
             Some(Front::Served(clients)) => Some(clients),
             _ => None,
@@ -38,15 +43,27 @@ impl Loop {
         matches!(&self.front, Some(Front::Served(clients)) if clients.has_ready())
     }
 
+    /// True if keys of theirs are among it.
+    pub(super) fn keys_wait(&self) -> bool {
+        matches!(&self.front, Some(Front::Served(clients)) if clients.keys_wait())
+    }
+
     pub(super) fn let_clients_in(&mut self, now: Instant) {
         if let Some(Front::Served(clients)) = &mut self.front {
             clients.accept(&self.poll, now);
         }
     }
 
-    pub(super) fn client_ready(&mut self, id: ClientId) {
+    /// Those who still wait at the door.
+    fn let_more_in(&mut self, now: Instant) {
+        if matches!(&self.front, Some(Front::Served(clients)) if clients.is_crowded()) {
+            self.let_clients_in(now);
+        }
+    }
+
+    pub(super) fn client_ready(&mut self, id: ClientId, gone: bool) {
         if let Some(clients) = self.clients() {
-            clients.mark_ready(id);
+            clients.mark_ready(id, gone);
         }
     }
 
@@ -59,6 +76,7 @@ impl Loop {
     /// Does what clients want.
     pub(super) fn serve_clients(&mut self, now: Instant) {
         let unix_time = clock::unix_time();
+        self.let_more_in(now);
         let Some(clients) = self.clients() else {
             return;
         };
@@ -81,7 +99,7 @@ impl Loop {
     fn hear(&mut self, now: Instant, news: News) {
         match news {
             News::Attach(id, attach) => self.attach(now, id, &attach),
-            News::Returned(id, missed) => self.show_again(now, id, missed),
+            News::Back(id, missed) => self.show_again(now, id, missed),
             News::Input(_, bytes) => {
                 self.know_client(now);
                 match &mut self.local {
@@ -118,12 +136,15 @@ impl Loop {
                 };
                 let mut info = clients.info(now);
                 info.clusters = names;
-                let bytes = |path: PathBuf| path.into_os_string().into_vec();
-                info.files = files.into_iter().map(bytes).collect();
+                for (path, digest) in files {
+                    info.files.push(path.into_os_string().into_vec());
+                    info.digests.push(digest.to_vec());
+                }
                 info.nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
                 self.answer(now, asks, &ToClient::Info(info));
             },
             News::Kill => self.app.handle(now, Event::Terminate(TERMINATE)),
+            news => self.hear_borrower(now, news),
         }
     }
 
@@ -173,17 +194,16 @@ impl Loop {
         let Some(file) = &attach.file else {
             return Ok(());
         };
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let wanted = real(Path::new(OsStr::from_bytes(file)));
         let (_, files, _) = self.app.summary();
-        if files.iter().any(|file| real(file) == wanted) {
+        if files.iter().any(|(file, _)| real(file) == wanted) {
             return Ok(());
         }
         let name = self.session_name();
         let has = match files.as_slice() {
             [] => "no cluster file".to_owned(),
             files => {
-                let shown = files.iter().map(|file| file.display().to_string());
+                let shown = files.iter().map(|(file, _)| file.display().to_string());
                 shown.collect::<Vec<_>>().join(" and ")
             },
         };
