@@ -217,7 +217,7 @@ impl Loop {
                     Some(Source::Node(id)) => self.links.mark_ready(id),
                     Some(Source::Tunnel(id)) => self.links.tunnel_ready(id),
                     Some(Source::Errors(id)) => self.links.proxy_speaks(id),
-                    Some(Source::Listener) => self.let_clients_in(now),
+                    Some(Source::Listener) => self.somebody_knocks(),
                     Some(Source::Client(id)) => {
                         let gone = event.is_read_closed() && event.is_write_closed();
                         self.client_ready(id, gone);

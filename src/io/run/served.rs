@@ -48,16 +48,10 @@ impl Loop {
         matches!(&self.front, Some(Front::Served(clients)) if clients.keys_wait())
     }
 
-    pub(super) fn let_clients_in(&mut self, now: Instant) {
-        if let Some(Front::Served(clients)) = &mut self.front {
-            clients.accept(&self.poll, now);
-        }
-    }
-
-    /// Those who still wait at the door.
-    fn let_more_in(&mut self, now: Instant) {
-        if matches!(&self.front, Some(Front::Served(clients)) if clients.is_crowded()) {
-            self.let_clients_in(now);
+    /// Somebody wants to be let in.
+    pub(super) fn somebody_knocks(&mut self) {
+        if let Some(clients) = self.clients() {
+            clients.knock();
         }
     }
 
@@ -76,10 +70,10 @@ impl Loop {
     /// Does what clients want.
     pub(super) fn serve_clients(&mut self, now: Instant) {
         let unix_time = clock::unix_time();
-        self.let_more_in(now);
-        let Some(clients) = self.clients() else {
+        let Some(Front::Served(clients)) = &mut self.front else {
             return;
         };
+        clients.accept(&self.poll, now);
         if clients.next_deadline().is_some_and(|at| at <= now) {
             clients.tick(now, unix_time);
         }

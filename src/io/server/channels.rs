@@ -61,9 +61,4 @@ impl Clients {
         self.all.remove(&id);
         self.returned.push(id);
     }
-
-    /// More may wait to be let in.
-    pub(in crate::io) fn is_crowded(&self) -> bool {
-        self.door
-    }
 }

@@ -170,8 +170,17 @@ impl Clients {
         Ok(())
     }
 
-    /// Lets in who waits at the door.
+    /// Somebody is at the door.
+    pub(in crate::io) fn knock(&mut self) {
+        self.door = true;
+    }
+
+    /// Lets in some of those who wait at the door. What they say first is to be heard before others
+    /// are let in.
     pub(in crate::io) fn accept(&mut self, poll: &Poll, now: Instant) {
+        if !self.door {
+            return;
+        }
         let others = |client: &&Client| !client.state.borrows();
         let mut count = self.all.values().filter(others).count();
         self.door = false;
