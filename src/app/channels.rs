@@ -32,31 +32,43 @@ pub(super) struct Channels {
     asked: BTreeMap<(NodeId, ChannelId), Asked>,
 }
 
+impl Channels {
+    /// A number that none had.
+    pub(super) fn next(&mut self) -> ChannelId {
+        self.last += 1;
+        ChannelId(self.last)
+    }
+}
+
 impl App {
     /// Bytes for a channel.
     pub fn channel_unsent(&self, id: NodeId, channel: ChannelId) -> &[u8] {
         if channel == ChannelId::FEED {
             return self.feed_unsent(id);
         }
-        &[]
+        self.loan_unsent(id, channel)
     }
 
     /// So many of them are gone.
     pub fn channel_sent(&mut self, id: NodeId, channel: ChannelId, count: usize) {
         if channel == ChannelId::FEED {
             self.feed_sent(id, count);
+        } else {
+            self.loan_sent(id, channel, count);
         }
     }
 
     /// Nothing follows what was sent.
     pub fn channel_is_over(&self, id: NodeId, channel: ChannelId) -> bool {
-        channel != ChannelId::FEED || self.feed_is_over(id)
+        if channel == ChannelId::FEED {
+            return self.feed_is_over(id);
+        }
+        self.loan_is_over(id, channel)
     }
 
     /// Runs a command on a connected node, beside its shell. Login shells of all families read it.
     pub(super) fn ask_node(&mut self, id: NodeId, question: Question, command: String) {
-        self.channels.last += 1;
-        let channel = ChannelId(self.channels.last);
+        let channel = self.channels.next();
         let answer = Vec::new();
         self.channels
             .asked
@@ -79,6 +91,7 @@ impl App {
             return;
         }
         let Some(asked) = self.channels.asked.get_mut(&(id, channel)) else {
+            self.loan_event(id, channel, event);
             return;
         };
         match event {
@@ -97,8 +110,9 @@ impl App {
         }
     }
 
-    /// A node's connection is gone, and all its channels with it.
-    pub(super) fn channels_gone(&mut self, now: Instant, id: NodeId) {
+    /// A node's connection is gone, and all its channels with it. True if others had some, or
+    /// waited for one.
+    pub(super) fn channels_gone(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
         let gone = (id, ChannelId(0))..=(id, ChannelId(u64::MAX));
         let keys: Vec<_> = self
             .channels
@@ -111,5 +125,6 @@ impl App {
                 self.node_answered(now, id, asked.question, &[]);
             }
         }
+        self.loans_gone(id, why)
     }
 }

@@ -313,6 +313,7 @@ impl App {
 
     /// News of that channel.
     pub(super) fn feed_event(&mut self, now: Instant, id: NodeId, event: ChannelEvent<'_>) {
+        let lent = self.is_lent(id);
         let Some(taker) = self.feed.as_mut().and_then(|feed| feed.takers.get_mut(&id)) else {
             return;
         };
@@ -335,6 +336,7 @@ impl App {
                 let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
                 taker.complaint.extend_from_slice(bytes);
             },
+            ChannelEvent::Refused(_) if lent => self.feed_alone(now, id),
             ChannelEvent::Refused(why) => {
                 let why = format!("{why}; it needs a second channel (MaxSessions of its sshd)");
                 self.feed_failed(now, id, &why);
@@ -356,6 +358,16 @@ impl App {
                 }
             },
         }
+    }
+
+    /// The connection that a session lends has no room for another channel. Nothing was run: one of
+    /// our own has.
+    fn feed_alone(&mut self, now: Instant, id: NodeId) {
+        if let Some(taker) = self.feed.as_mut().and_then(|feed| feed.takers.get_mut(&id)) {
+            taker.stage = Stage::Waiting;
+            taker.complaint.clear();
+        }
+        self.end_loan(now, id);
     }
 
     /// The command on a node reads no more, or has all: the others go on without waiting for it.

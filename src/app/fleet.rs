@@ -101,11 +101,13 @@ impl Run {
             .is_some_and(|shell| shell.state() != State::Starting)
     }
 
-    /// How many files it holds open: a node behind a jump host has both ends of a socket pair.
+    /// How many files it holds open: a node behind a jump host has both ends of a socket pair, and
+    /// one on a session's connection has a socket for each channel.
     /// Jump hosts are few, and nodes wait for them: they do not count.
     fn files(&self) -> usize {
         let route = self.life.route();
-        usize::from(route.shell) + usize::from(route.shell && route.jump().is_some())
+        let second = route.jump().is_some() || self.life.is_lent();
+        usize::from(route.shell) + usize::from(route.shell && second)
     }
 
     /// Its connection is gone.
@@ -240,6 +242,13 @@ impl App {
             let Some(run) = self.fleet.runs.get_mut(&id) else {
                 continue;
             };
+            if run.life.is_lent() {
+                // There is no login.
+                open += run.files();
+                run.wanted = false;
+                self.begin(now, id);
+                continue;
+            }
             let here = by_address.entry(address(run.life.route())).or_default();
             if *here >= PER_ADDRESS {
                 kept.push_back(id);
@@ -260,12 +269,12 @@ impl App {
 
     /// All files that may be open are: an idle connection yields to a node that waits.
     fn make_room(&mut self, now: Instant) {
-        let idle = self.fleet.runs.iter().find(|(_, run)| {
+        let idle = self.fleet.runs.iter().find(|(id, run)| {
             let idle = run
                 .shell
                 .as_ref()
                 .is_some_and(|shell| shell.state() == State::Idle);
-            idle && !run.is_busy()
+            idle && !run.is_busy() && !self.loans.are_on(**id)
         });
         if let Some(id) = idle.map(|(id, _)| *id) {
             self.hang_up(now, id);
@@ -330,7 +339,7 @@ impl App {
         self.grant(now, id, wishes);
     }
 
-    fn grant(&mut self, now: Instant, id: NodeId, wishes: Vec<Wish>) {
+    pub(super) fn grant(&mut self, now: Instant, id: NodeId, wishes: Vec<Wish>) {
         for wish in wishes {
             self.tell_wish(id, &wish);
             let Some(run) = self.fleet.runs.get_mut(&id) else {
@@ -374,6 +383,11 @@ impl App {
                     }
                     self.effects.push_back(Effect::Remember(id, port));
                 },
+                Wish::Borrow => {
+                    if let Some(loan) = self.loan_of(id) {
+                        self.effects.push_back(Effect::Borrow(id, attempt, loan));
+                    }
+                },
                 Wish::Load(path) => self.load_key(now, id, attempt, path),
                 Wish::Login(Method::Interactive) => {
                     self.effects
@@ -395,8 +409,14 @@ impl App {
                     let failure = run.life.failure();
                     run.forget_shell();
                     self.raw_ended(id);
-                    self.channels_gone(now, id);
-                    if !self.boot_refused(now, id, failure, &why) {
+                    let lent = self.channels_gone(now, id, &why);
+                    if self.boot_refused(now, id, failure, &why) {
+                        continue;
+                    }
+                    if lent {
+                        // Those who wanted it are told.
+                        self.end_commands(now, id, &why);
+                    } else {
                         self.went_down(now, id, &why);
                     }
                 },
@@ -426,6 +446,7 @@ impl App {
                 _ => {},
             });
         }
+        self.channels_gone(now, id, &format!("connection lost: {why}"));
         self.hang_up(now, id);
         if !self.end_commands(now, id, why) && !told {
             self.connection_lost(id, why);
@@ -446,7 +467,7 @@ impl App {
         run.severed = None;
         self.fleet.waiting.retain(|other| *other != id);
         self.raw_ended(id);
-        self.channels_gone(now, id);
+        self.channels_gone(now, id, "the session closed its connection");
         self.grant(now, id, wishes);
     }
 

@@ -77,7 +77,10 @@ impl App {
     /// next in line.
     pub(super) fn way_is_open(&mut self, id: NodeId) -> bool {
         let jump = self.fleet.get(id).and_then(|run| run.life.route().jump());
-        let Some(jump) = jump else { return true };
+        let lent = self.fleet.get(id).is_some_and(|run| run.life.is_lent());
+        let Some(jump) = jump.filter(|_| !lent) else {
+            return true;
+        };
         let Some(run) = self.fleet.get(jump) else {
             return true;
         };
@@ -106,8 +109,14 @@ impl App {
                 run.life.is_pausing() || (run.life.is_down() && asked)
             });
             if waits {
+                let lent = self.channels_gone(now, user, &why);
                 self.hang_up(now, user);
-                if !self.boot_refused(now, user, Failure::Unreachable, &why) {
+                if self.boot_refused(now, user, Failure::Unreachable, &why) {
+                    continue;
+                }
+                if lent {
+                    self.end_commands(now, user, &why);
+                } else {
                     self.went_down(now, user, &why);
                 }
             }
@@ -124,6 +133,9 @@ impl App {
             let Some(run) = self.fleet.get_mut(user) else {
                 continue;
             };
+            if run.life.is_lent() {
+                continue;
+            }
             if run.life.is_up() && (run.shell.is_some() || bastion) {
                 // What it brought until now is read first; then its own end comes.
                 let told = bastion || !run.is_busy();

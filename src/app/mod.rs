@@ -12,6 +12,7 @@ mod inventory;
 mod jobs;
 mod jumps;
 mod keys;
+mod loans;
 mod nodes;
 mod prompt;
 mod provide;
@@ -25,6 +26,7 @@ mod show;
 mod typed;
 
 pub use batch::BatchInput;
+pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
 
 use crate::cloud;
@@ -147,6 +149,10 @@ pub enum Effect {
         /// The TCP port there.
         port: u16,
     },
+    /// Take the connection that a running session has to this node ([`Setup::lender`]).
+    Borrow(NodeId, u64, Loan),
+    /// What became of a channel that was lent to this borrower ([`App::lend`]).
+    Lent(u32, LoanNews),
     /// Start the key exchange, as this user, under this known-hosts name.
     Handshake {
         /// The node.
@@ -277,6 +283,8 @@ pub struct Setup {
     pub ec2: bool,
     /// The prompt belongs to a session: it can be left, and goes on.
     pub session: bool,
+    /// A running session that lends its connections.
+    pub lender: Option<Lender>,
 }
 
 /// A run of dust.
@@ -293,6 +301,8 @@ pub struct App {
     feed: Option<feed::Feed>,
     /// Other channels on the nodes' connections.
     channels: channels::Channels,
+    /// Those of them that are lent to others.
+    loans: loans::Loans,
     /// The raw shells.
     desk: raw::Desk,
     printer: Printer,
@@ -308,8 +318,8 @@ pub struct App {
     confirm: Option<provide::Confirm>,
     next_request: u64,
     local_runs: bool,
-    /// The files that clusters were loaded from, by the clusters' names.
-    files: HashMap<String, PathBuf>,
+    /// The files that clusters were loaded from, and their digests, by the clusters' names.
+    sources: HashMap<String, (PathBuf, [u8; 32])>,
     /// What was told about the ssh configuration already.
     told_keywords: HashSet<String>,
     seen_usage: u8,
@@ -374,6 +384,7 @@ impl App {
             questions: questions::Questions::default(),
             feed: None,
             channels: channels::Channels::default(),
+            loans: loans::Loans::default(),
             desk: raw::Desk::default(),
             printer: Printer::new(format),
             out: Vec::new(),
@@ -388,7 +399,7 @@ impl App {
             confirm: None,
             next_request: 0,
             local_runs: false,
-            files: HashMap::new(),
+            sources: HashMap::new(),
             told_keywords: HashSet::new(),
             seen_usage: 0,
         }

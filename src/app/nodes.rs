@@ -43,7 +43,8 @@ impl App {
         if let Some(error) = missing {
             return Err(error.at(shown, 1));
         }
-        self.files.insert(cluster.name.clone(), path);
+        let source = (path, super::digest(&text));
+        self.sources.insert(cluster.name.clone(), source);
         self.take_cluster(now, cluster);
         Ok(())
     }
@@ -103,7 +104,10 @@ impl App {
             Err(_) if self.boot_holds(id) => self.no_route_yet(),
             route => route?,
         };
-        let life = Life::new(route, self.jitter());
+        let mut life = Life::new(route, self.jitter());
+        if self.may_borrow(id) {
+            life.offer_loan();
+        }
         // It may go another way now.
         self.fleet.bastions.check();
         match self.fleet.get_mut(id) {

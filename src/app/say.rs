@@ -72,6 +72,10 @@ impl App {
             Wish::Resolve if run.life.route().host.parse::<IpAddr>().is_ok() => return,
             Wish::Resolve => format!("looking up {}", run.life.route().host),
             Wish::Dial(address) => format!("connecting to {address} as {user}"),
+            Wish::Borrow => match &self.setup.lender {
+                Some(lender) => format!("through the connection of session {}", lender.session),
+                None => return,
+            },
             Wish::Proxy(command) => format!("connecting as {user} through: {command}"),
             Wish::Tunnel(jump) => {
                 let (host, port) = (&run.life.route().host, run.life.route().port);
@@ -90,6 +94,9 @@ impl App {
         };
         let route = run.life.route();
         let text = match event {
+            Event::NotOpened(why) if run.life.is_lent() => {
+                format!("not through the session: {why}")
+            },
             Event::Handshaken(fingerprint, verdict) => {
                 let verdict = match (route.host_keys, verdict) {
                     (HostKeyPolicy::Off, _) => "not checked",

@@ -2,18 +2,24 @@
 
 use super::App;
 use crate::model::Size;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl App {
     /// What a session is, for those who ask: the names of its clusters, the files that they were
-    /// loaded from, and how many nodes they have.
-    pub fn summary(&self) -> (Vec<String>, Vec<PathBuf>, usize) {
+    /// loaded from (with digests of their text), and how many nodes they have.
+    pub fn summary(&self) -> (Vec<String>, Vec<(PathBuf, [u8; 32])>, usize) {
         let clusters = self.inventory.clusters();
         let names: Vec<String> = clusters.iter().map(|one| one.name.clone()).collect();
         let files = names
             .iter()
-            .filter_map(|name| self.files.get(name).cloned());
+            .filter_map(|name| self.sources.get(name).cloned());
         (names.clone(), files.collect(), self.inventory.all().len())
+    }
+
+    /// The file that a cluster was loaded from, and the digest of its text.
+    pub fn source(&self, cluster: &str) -> Option<(&Path, [u8; 32])> {
+        let (path, digest) = self.sources.get(cluster)?;
+        Some((path, *digest))
     }
 
     /// The size of the terminal.

@@ -42,6 +42,7 @@ impl App {
             self.boot_ready(now, id);
         }
         self.feed_prepare(id);
+        self.open_loans(id);
     }
 
     /// Bytes from a node's shell: marks are acted upon, the rest is output.

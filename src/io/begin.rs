@@ -1,6 +1,7 @@
 //! What every run of dust begins with: the app, and the world that it acts in.
 
 use super::files::{self, HistoryFile, Machine};
+use super::links::Lender;
 use super::run::World;
 use super::{Place, sys};
 use crate::app::{App, BatchInput, Setup};
@@ -76,6 +77,7 @@ pub(super) fn prepare(
     input: Input,
     look: Look,
     environment: &Environment,
+    lender: Option<Lender>,
 ) -> (App, World) {
     let prompt = matches!(input, Input::Prompt);
     let limit = sys::raise_open_files();
@@ -114,6 +116,7 @@ pub(super) fn prepare(
         },
         ec2: cfg!(feature = "ec2"),
         session: look.session,
+        lender: lender.as_ref().map(Lender::what),
         connections_max: limit.saturating_sub(OTHER_FILES).max(1),
     };
     let host = Box::new(Machine::new(for_app, environment.clone()));
@@ -131,6 +134,7 @@ pub(super) fn prepare(
         known_hosts: known_hosts_file,
         history,
         environment: environment.clone(),
+        lender,
     };
     (app, world)
 }

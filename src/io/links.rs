@@ -1,6 +1,7 @@
 //! The sockets and ssh sessions of all nodes, and the order in which they are served.
 
 mod dial;
+mod relay;
 
 use super::jump::Jumps;
 use super::reactor::Source;
@@ -16,6 +17,8 @@ use libssh_rs::Session;
 use mio::Poll;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
+pub(super) use relay::Lender;
+use relay::Relay;
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -37,6 +40,8 @@ enum Conn {
     Ssh(Link),
     /// An agent's worker has the session.
     Lent,
+    /// A running session's connection.
+    Relay(Relay),
 }
 
 #[derive(Debug)]
@@ -50,6 +55,15 @@ struct Entry {
     wrote: bool,
     /// Data has begun to flow: it waits while our own output is backed up.
     flows: bool,
+    /// There is news since its last turn.
+    news: bool,
+}
+
+impl Entry {
+    /// Others than the shell have channels there, and there may be something for them.
+    fn has_news_for_others(&self) -> bool {
+        self.news && matches!(&self.conn, Conn::Ssh(link) if link.has_channels())
+    }
 }
 
 /// All connections.
@@ -60,9 +74,18 @@ pub(super) struct Links {
     ready: VecDeque<NodeId>,
     keys: HashMap<PathBuf, Rc<Key>>,
     buffer: Vec<u8>,
+    /// Whom connections may be borrowed from.
+    lender: Option<Lender>,
 }
 
 impl Links {
+    pub(super) fn new(lender: Option<Lender>) -> Self {
+        Self {
+            lender,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add_key(&mut self, path: PathBuf, key: Key) {
         self.keys.insert(path, Rc::new(key));
     }
@@ -71,6 +94,7 @@ impl Links {
     pub(super) fn mark_ready(&mut self, id: NodeId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.wrote = false;
+            entry.news = true;
             if !std::mem::replace(&mut entry.ready, true) {
                 self.ready.push_back(id);
             }
@@ -90,9 +114,11 @@ impl Links {
 
     /// There is something to do without waiting.
     pub(super) fn has_ready(&self, app: &App, backed_up: bool) -> bool {
-        self.ready
-            .iter()
-            .any(|id| !self.is_held(app, *id, backed_up))
+        let turn = |id: &NodeId| {
+            let others = self.entries.get(id).is_some_and(Entry::has_news_for_others);
+            others || !self.is_held(app, *id, backed_up)
+        };
+        self.ready.iter().any(turn)
     }
 
     /// A node has said enough for now: its output waits, and so does the node (RFC 4254 §5.2).
@@ -106,20 +132,28 @@ impl Links {
             let Some(id) = self.ready.pop_front() else {
                 return;
             };
-            if self.is_held(app, id, backed_up) {
-                self.ready.push_back(id);
-                continue;
-            }
+            let hold = self.is_held(app, id, backed_up);
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
+            if hold && !entry.has_news_for_others() {
+                self.ready.push_back(id);
+                continue;
+            }
             entry.ready = false;
+            entry.news = false;
             let glance = std::mem::take(&mut entry.wrote);
-            self.serve(now, app, id, glance);
+            self.serve(now, app, id, glance, hold);
+            if hold && let Some(entry) = self.entries.get_mut(&id) {
+                // The shell has not had its turn.
+                if !std::mem::replace(&mut entry.ready, true) {
+                    self.ready.push_back(id);
+                }
+            }
         }
     }
 
-    fn serve(&mut self, now: Instant, app: &mut App, id: NodeId, glance: bool) {
+    fn serve(&mut self, now: Instant, app: &mut App, id: NodeId, glance: bool, hold: bool) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -143,6 +177,10 @@ impl Links {
                 return;
             },
             Conn::Tunnelling | Conn::Stream(_) | Conn::Lent => return,
+            Conn::Relay(_) => {
+                self.serve_relay(now, app, id);
+                return;
+            },
             Conn::Ssh(link) => link,
         };
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -155,7 +193,7 @@ impl Links {
         }
         let child = &mut entry.child;
         let mut opened = false;
-        let sweep = link.sweep(BUDGET, glance, &mut buffer, &mut |news| match news {
+        let sweep = link.sweep(BUDGET, glance, hold, &mut buffer, &mut |news| match news {
             News::Data(bytes) => app.handle(now, Event::Data(id, bytes)),
             News::Closed(status) => app.handle(now, Event::ShellClosed(id, status)),
             News::Handshaken(hash) => {
@@ -190,6 +228,7 @@ impl Links {
                 app.handle(now, Event::Link(id, attempt, LifeEvent::Fault(fault)));
             },
         });
+        let channels = link.channels();
         self.buffer = buffer;
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.flows |= opened;
@@ -201,7 +240,13 @@ impl Links {
                 self.mark_ready(id);
             },
             Sweep::Drained => self.flush(app, id),
-            Sweep::Over => self.close(id),
+            Sweep::Over => {
+                self.close(id);
+                for channel in channels {
+                    let event = ChannelEvent::Refused("the connection is gone".to_owned());
+                    app.handle(now, Event::Channel(id, channel, event));
+                }
+            },
         }
     }
 
@@ -210,8 +255,13 @@ impl Links {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Conn::Ssh(link) = &mut entry.conn else {
-            return;
+        let link = match &mut entry.conn {
+            Conn::Ssh(link) => link,
+            Conn::Relay(relay) => {
+                relay.flush(app, id);
+                return;
+            },
+            _ => return,
         };
         let mut any = false;
         loop {
@@ -248,6 +298,9 @@ impl Links {
     }
 
     pub(super) fn perform(&mut self, poll: &Poll, app: &mut App, now: Instant, effect: Effect) {
+        let Some(effect) = self.perform_relay(poll, app, now, effect) else {
+            return;
+        };
         match effect {
             Effect::Dial(id, attempt, address) => self.dial(poll, app, now, id, attempt, address),
             Effect::Proxy(id, attempt, command) => {
@@ -347,6 +400,7 @@ impl Links {
             ready: false,
             wrote: false,
             flows: false,
+            news: false,
         };
         self.entries.entry(id).insert_entry(entry).into_mut()
     }

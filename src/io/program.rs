@@ -189,7 +189,11 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         session: false,
         size,
     };
-    let (app, mut world) = begin::prepare(options, input, look, &Environment::default());
+    let lender = match &input {
+        Input::Lines(_) | Input::Script => client::lender(options, file.as_deref()),
+        Input::Prompt => None,
+    };
+    let (app, mut world) = begin::prepare(options, input, look, &Environment::default(), lender);
     world.stdin = Some(stdin);
     world.front = own.map(Front::Own);
     world.place = place;

@@ -3,12 +3,13 @@
 //! Signals, keys, answers of workers, sockets; then timers; then what was decided is done, output is
 //! written, and the prompt painted once.
 
+mod lent;
 mod local;
 mod served;
 
 use super::begin::Environment;
 use super::front::Front;
-use super::links::Links;
+use super::links::{Lender, Links};
 use super::reactor::Source;
 use super::signals::{Signal, Signals};
 use super::tty::{self, Echo, Output};
@@ -52,6 +53,8 @@ pub struct World {
     pub(super) history: Option<files::HistoryFile>,
     /// That of whoever looks.
     pub(super) environment: Environment,
+    /// The running session whose connections are used.
+    pub(super) lender: Option<Lender>,
 }
 
 struct Loop {
@@ -155,7 +158,7 @@ impl Loop {
             poll,
             signals,
             workers: Workers::new(waker),
-            links: Links::default(),
+            links: Links::new(world.lender),
             front,
             input: stdin.map(File::from),
             input_waits: false,
@@ -214,8 +217,11 @@ impl Loop {
                     Some(Source::Node(id)) => self.links.mark_ready(id),
                     Some(Source::Tunnel(id)) => self.links.tunnel_ready(id),
                     Some(Source::Errors(id)) => self.links.proxy_speaks(id),
-                    Some(Source::Listener) => self.let_clients_in(now),
-                    Some(Source::Client(id)) => self.client_ready(id),
+                    Some(Source::Listener) => self.somebody_knocks(),
+                    Some(Source::Client(id)) => {
+                        let gone = event.is_read_closed() && event.is_write_closed();
+                        self.client_ready(id, gone);
+                    },
                     Some(Source::Pty | Source::Workers | Source::Output | Source::ErrorOutput)
                     | None => {},
                 }
@@ -435,6 +441,7 @@ impl Loop {
                     }
                 },
                 Effect::Suspend => self.suspend(now),
+                Effect::Lent(borrower, news) => self.tell_borrower(now, borrower, news),
                 Effect::Detach => self.detach_active(now),
                 Effect::Exit(code) => self.exit = Some(code),
                 Effect::Remember(id, port) => {
@@ -464,7 +471,7 @@ impl Loop {
 
     /// Shows the next frame, if the one before is taken.
     fn paint(&mut self) {
-        let keys_wait = self.input_waits || self.clients_wait();
+        let keys_wait = self.input_waits || self.keys_wait();
         let Some(front) = &mut self.front else { return };
         if let Front::Served(clients) = front
             && !clients.anybody()

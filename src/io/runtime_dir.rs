@@ -115,7 +115,8 @@ pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
 }
 
 impl RuntimeDir {
-    fn open(path: &Path) -> Result<Self> {
+    /// Opens a folder that is there already.
+    pub fn open(path: &Path) -> Result<Self> {
         let refuse = |why: &str| {
             let text = format!("{} is not used for sessions: {why}", path.display());
             Err(Error::failed(text))
@@ -148,6 +149,14 @@ impl RuntimeDir {
         }
     }
 
+    /// The same folder once more.
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(Self {
+            path: self.path.clone(),
+            folder: self.folder.try_clone()?,
+        })
+    }
+
     /// The path of a session's socket.
     pub fn socket(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}.sock"))
@@ -174,7 +183,7 @@ impl RuntimeDir {
     }
 
     /// The names of the sessions that have a socket here.
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else {
             return Vec::new();
         };

@@ -296,17 +296,19 @@ impl Link {
 
     /// Closes one of these.
     pub fn close_channel(&mut self, id: ChannelId) {
-        self.sides.retain(|side| side.id() != id);
+        if let Some(side) = self.side(id) {
+            side.leave();
+        }
     }
 
     /// Those that there are.
     pub fn channels(&self) -> impl Iterator<Item = ChannelId> + use<> {
-        let ids: Vec<ChannelId> = self.sides.iter().map(channel::Side::id).collect();
+        let ids: Vec<ChannelId> = self.sides.iter().filter_map(channel::Side::id).collect();
         ids.into_iter()
     }
 
     fn side(&mut self, id: ChannelId) -> Option<&mut channel::Side> {
-        self.sides.iter_mut().find(|side| side.id() == id)
+        self.sides.iter_mut().find(|side| side.id() == Some(id))
     }
 
     /// Sends what a channel and the socket take now; returns how many bytes that was.
@@ -366,13 +368,20 @@ impl Link {
         }
     }
 
-    /// Does what can be done without waiting, and takes at most about `budget` bytes of output.
+    /// Others than the shell have channels here.
+    pub fn has_channels(&self) -> bool {
+        !self.sides.is_empty()
+    }
+
+    /// Does what can be done without waiting, and takes at most about `budget` bytes of output; with
+    /// `hold` none of the shell's.
     /// With `glance` it ends at once if libssh holds no output: enough where the socket has not said
     /// that there is something to read.
     pub fn sweep(
         &mut self,
         budget: usize,
         glance: bool,
+        hold: bool,
         buffer: &mut Vec<u8>,
         news: &mut dyn FnMut(News<'_>),
     ) -> Sweep {
@@ -381,7 +390,7 @@ impl Link {
         let mut idle_turns = 0;
         let mut first = true;
         loop {
-            let step = match self.step(buffer, first, news) {
+            let step = match self.step(buffer, first, hold, news) {
                 Ok(step) => step,
                 Err(fault) => {
                     news(News::Fault(fault));
@@ -427,9 +436,14 @@ impl Link {
         &mut self,
         buffer: &mut [u8],
         first: bool,
+        hold: bool,
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Step, Fault> {
-        let step = self.shell_step(buffer, first, news)?;
+        let step = if hold && matches!(self.op, Op::Shell) {
+            Step::Wait
+        } else {
+            self.shell_step(buffer, first, news)?
+        };
         if !matches!(step, Step::Wait) {
             return Ok(step);
         }

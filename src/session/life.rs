@@ -36,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
 /// One address of several may take this long.
 const ADDRESS_TIME: Duration = Duration::from_secs(5);
+/// A session may take this long to open a shell on its connection; then we dial.
+const LOAN_TIME: Duration = Duration::from_secs(5);
 
 /// The life of one connection.
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub struct Life {
     last_fault: String,
     failure: Failure,
     jitter: u32,
+    /// The connection is, or will be, that of a running session.
+    lent: bool,
 }
 
 impl Life {
@@ -78,7 +82,28 @@ impl Life {
             last_fault: String::new(),
             failure: Failure::Final,
             jitter,
+            lent: false,
         }
+    }
+
+    /// A running session may have a connection: that is tried before one of our own is made.
+    pub fn offer_loan(&mut self) {
+        self.lent = true;
+    }
+
+    /// It goes over a running session's connection, or is about to.
+    pub fn is_lent(&self) -> bool {
+        self.lent
+    }
+
+    /// Goes on without the session, as soon as it is this node's turn. Nothing must have been sent
+    /// to a shell.
+    pub fn end_loan(&mut self, now: Instant, out: &mut Vec<Wish>) {
+        self.lent = false;
+        self.phase = Phase::Pausing;
+        self.deadline = self.deadline.or(Some(now + self.route.timeout));
+        self.wake = Some(now);
+        out.push(Wish::Hangup);
     }
 
     /// How the node is reached.
@@ -166,6 +191,12 @@ impl Life {
             password: false,
             interactive: false,
         };
+        if self.lent {
+            self.phase = Phase::Opening;
+            self.wake = Some(now + LOAN_TIME.min(self.route.timeout / 2));
+            out.extend([Wish::Borrow, Wish::Open]);
+            return;
+        }
         match self.route.way.clone() {
             Way::Command(command) => {
                 self.phase = Phase::Dialling;
@@ -190,6 +221,8 @@ impl Life {
     pub fn reopen(&mut self, now: Instant, out: &mut Vec<Wish>) {
         self.phase = Phase::Opening;
         self.deadline = Some(now + self.route.timeout);
+        let patience = LOAN_TIME.min(self.route.timeout / 2);
+        self.wake = self.lent.then(|| now + patience);
         out.push(Wish::Open);
     }
 
@@ -218,6 +251,7 @@ impl Life {
             self.wake = None;
             match self.phase {
                 Phase::Pausing => self.start(now, out),
+                Phase::Opening => self.end_loan(now, out),
                 Phase::Dialling if self.next_address < self.addresses.len() => {
                     out.push(Wish::Hangup);
                     self.dial(now, out);
@@ -298,6 +332,9 @@ impl Life {
             },
             (Phase::Asking, Event::Answers(answers)) => self.answered(now, answers, out),
             (Phase::Opening, Event::Opened) => self.is_there(out),
+            (Phase::Opening, Event::NotOpened(_) | Event::Fault(_)) if self.lent => {
+                self.end_loan(now, out);
+            },
             (Phase::Opening, Event::NotOpened(why)) => {
                 self.fail(format!("its sshd refused the shell: {why}"), out);
             },
@@ -321,6 +358,7 @@ impl Life {
     fn is_there(&mut self, out: &mut Vec<Wish>) {
         self.phase = Phase::Up;
         self.deadline = None;
+        self.wake = None;
         self.attempts = 0;
         out.push(Wish::Up);
     }

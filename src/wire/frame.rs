@@ -6,6 +6,8 @@ use super::{CONTROL_MAX, DATA_MAX, Fault, HELLO_MAX, Hello, to_client, to_server
 pub const HEAD: usize = 5;
 /// So much room there is for the next read, in bytes.
 const ROOM: usize = 256 * 1024;
+/// The same where many sockets are read from.
+const SMALL_ROOM: usize = 32 * 1024;
 
 /// The head of a frame with a body of this length.
 pub fn head(kind: u8, body: usize) -> [u8; HEAD] {
@@ -31,12 +33,24 @@ fn cap(kind: u8) -> usize {
 }
 
 /// Cuts frames out of what was read, without copying them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frames {
     /// What is read is between `start` and `end`; behind it is room.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    room: usize,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            room: ROOM,
+        }
+    }
 }
 
 impl Frames {
@@ -45,19 +59,35 @@ impl Frames {
         Self::default()
     }
 
+    /// The same for one of many sockets: it reads less at a time, and [`Self::rest`] is of use.
+    pub fn small() -> Self {
+        Self {
+            room: SMALL_ROOM,
+            ..Self::default()
+        }
+    }
+
+    /// Nothing is expected soon: room that holds nothing is given back.
+    pub fn rest(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            self.buffer = Vec::new();
+        }
+    }
+
     /// Room to read into; [`Self::filled`] says how much of it was used. At most one frame that is
     /// not whole and this room are ever held, if [`Self::next_frame`] was called until it had no
     /// more.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-        } else if self.buffer.len() - self.end < ROOM / 4 && self.start > 0 {
+        } else if self.buffer.len() - self.end < self.room / 4 && self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < ROOM / 4 {
-            self.buffer.resize(self.end + ROOM, 0);
+        if self.buffer.len() - self.end < self.room / 4 {
+            self.buffer.resize(self.end + self.room, 0);
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }

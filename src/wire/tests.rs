@@ -30,20 +30,32 @@ fn to_server() -> impl Strategy<Value = Vec<u8>> {
             file,
         },
     );
+    let purpose = prop_oneof![
+        Just(Purpose::Shell),
+        ".*".prop_map(Purpose::Exec),
+        ".*".prop_map(Purpose::Subsystem),
+        (".*", any::<u16>()).prop_map(|(host, port)| Purpose::Forward(host, port)),
+    ];
     let open = (
         ".*",
-        bytes(),
-        bytes(),
+        ".*",
+        proptest::option::of((bytes(), bytes())),
+        ".*",
+        purpose,
         proptest::option::of((".*", size())),
         pairs(),
     )
-        .prop_map(|(node, file, command, pty, environment)| OpenChannel {
-            node,
-            file,
-            command,
-            pty,
-            environment,
-        });
+        .prop_map(
+            |(cluster, node, source, machine, purpose, pty, environment)| OpenChannel {
+                cluster,
+                node,
+                source: source.map(|(path, digest)| Source { path, digest }),
+                machine,
+                purpose,
+                pty,
+                environment,
+            },
+        );
     prop_oneof![
         (".*", vec(bytes(), 0..6))
             .prop_map(move |(name, words)| frame(ToServer::Start { name, words })),
@@ -75,12 +87,14 @@ fn to_client() -> impl Strategy<Value = Vec<u8>> {
         ".*",
         vec(".*", 0..4),
         vec(bytes(), 0..4),
+        vec(bytes(), 0..4),
         any::<(u32, u32, u64, u64, u64, u32)>(),
     )
-        .prop_map(|(name, clusters, files, n)| Info {
+        .prop_map(|(name, clusters, files, digests, n)| Info {
             name,
             clusters,
             files,
+            digests,
             nodes: n.0,
             attached: n.1,
             idle: n.2,
@@ -98,10 +112,11 @@ fn to_client() -> impl Strategy<Value = Vec<u8>> {
         ".*".prop_map(move |text| frame(ToClient::Done(text))),
         bytes().prop_map(move |bytes| frame(ToClient::Data(&bytes))),
         bytes().prop_map(move |bytes| frame(ToClient::Errors(&bytes))),
-        any::<u32>().prop_map(move |status| frame(ToClient::Exit(status))),
+        proptest::option::of(any::<u32>()).prop_map(move |status| frame(ToClient::Exit(status))),
         ".*".prop_map(move |why| frame(ToClient::Failed(why))),
         Just(frame(ToClient::Suspend)),
         Just(frame(ToClient::Opened)),
+        Just(frame(ToClient::Eof)),
     ]
 }
 

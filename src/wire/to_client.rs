@@ -17,6 +17,7 @@ pub(super) const CHANNEL_DATA: u8 = 74;
 pub(super) const CHANNEL_ERRORS: u8 = 75;
 const CHANNEL_EXIT: u8 = 76;
 const CHANNEL_FAILED: u8 = 77;
+const CHANNEL_EOF: u8 = 78;
 
 /// What a session is, for `dust ls`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Info {
     pub clusters: Vec<String>,
     /// The files that they were loaded from, in full.
     pub files: Vec<Vec<u8>>,
+    /// SHA-256 of what stood in each of them.
+    pub digests: Vec<Vec<u8>>,
     /// How many nodes they have.
     pub nodes: u32,
     /// How many clients are attached.
@@ -60,21 +63,29 @@ pub enum ToClient<'a> {
     Info(Info),
     /// What was asked for is done; what to tell the person.
     Done(String),
-    /// The command runs.
+    /// The channel is open: data flows.
     Opened,
-    /// Standard output of the command.
+    /// Bytes from the channel: standard output of a command.
     Data(&'a [u8]),
-    /// Standard error of the command.
+    /// Standard error of a command.
     Errors(&'a [u8]),
-    /// The command has ended with this status.
-    Exit(u32),
-    /// The command could not be run, or its connection is lost; why.
+    /// No more bytes follow; an exit status may.
+    Eof,
+    /// The channel is closed; the exit status, where there is one.
+    Exit(Option<u32>),
+    /// The channel could not be opened, or its connection is lost; why.
     Failed(String),
 }
 
 /// The head of an `Output` with a body of this length, for whoever sends the body as it is.
 pub fn output_head(body: usize) -> [u8; HEAD] {
     head(OUTPUT, body)
+}
+
+/// The head of a `Data` or, with `errors`, an `Errors` with a body of this length.
+pub fn data_head(errors: bool, body: usize) -> [u8; HEAD] {
+    let kind = if errors { CHANNEL_ERRORS } else { CHANNEL_DATA };
+    head(kind, body)
 }
 
 impl<'a> ToClient<'a> {
@@ -122,8 +133,12 @@ impl<'a> ToClient<'a> {
                 body.extend_from_slice(bytes);
                 CHANNEL_ERRORS
             },
+            Self::Eof => CHANNEL_EOF,
             Self::Exit(status) => {
-                put_u32(&mut body, *status);
+                body.push(u8::from(status.is_some()));
+                if let Some(status) = status {
+                    put_u32(&mut body, *status);
+                }
                 CHANNEL_EXIT
             },
             Self::Failed(why) => {
@@ -137,7 +152,7 @@ impl<'a> ToClient<'a> {
 
     /// What a frame means.
     pub fn decode(kind: u8, body: &'a [u8]) -> Result<Self, Fault> {
-        if !(WELCOME..=CHANNEL_FAILED).contains(&kind) {
+        if !(WELCOME..=CHANNEL_EOF).contains(&kind) {
             return Err(Fault::Unknown(kind));
         }
         let mut reader = Reader::new(body);
@@ -160,7 +175,12 @@ impl<'a> ToClient<'a> {
             OPENED => Self::Opened,
             CHANNEL_DATA => Self::Data(body.rest()),
             CHANNEL_ERRORS => Self::Errors(body.rest()),
-            CHANNEL_EXIT => Self::Exit(body.u32()?),
+            CHANNEL_EOF => Self::Eof,
+            CHANNEL_EXIT => Self::Exit(if body.flag()? {
+                Some(body.u32()?)
+            } else {
+                None
+            }),
             CHANNEL_FAILED => Self::Failed(body.text()?),
             _ => return None,
         })
@@ -172,6 +192,7 @@ impl Info {
         put_bytes(body, self.name.as_bytes());
         put_list(body, self.clusters.iter().map(String::as_bytes));
         put_list(body, self.files.iter().map(Vec::as_slice));
+        put_list(body, self.digests.iter().map(Vec::as_slice));
         put_u32(body, self.nodes);
         put_u32(body, self.attached);
         put_u64(body, self.idle);
@@ -185,6 +206,7 @@ impl Info {
             name: body.text()?,
             clusters: body.list(Reader::text)?,
             files: body.list(|body| Some(body.bytes()?.to_vec()))?,
+            digests: body.list(|body| Some(body.bytes()?.to_vec()))?,
             nodes: body.u32()?,
             attached: body.u32()?,
             idle: body.u64()?,

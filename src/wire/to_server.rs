@@ -1,6 +1,6 @@
 //! What a client says.
 
-use super::codec::{Reader, put_bytes, put_list, put_option, put_pairs, put_size};
+use super::codec::{Reader, put_bytes, put_list, put_option, put_pairs, put_size, put_u16};
 use super::{Fault, Variables, head};
 use crate::model::Size;
 
@@ -34,15 +34,42 @@ pub struct Attach {
     pub file: Option<Vec<u8>>,
 }
 
-/// A command for one node, over the connection that the session has.
+/// What a channel on a node's connection is for (RFC 4254 §6.5, §7.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A login shell.
+    #[default]
+    Shell,
+    /// A command line for the login shell.
+    Exec(String),
+    /// A subsystem, such as `sftp`.
+    Subsystem(String),
+    /// A connection from the node to this host and TCP port.
+    Forward(String, u16),
+}
+
+/// A cluster file as a client read it: the session must have the very same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its path in full.
+    pub path: Vec<u8>,
+    /// SHA-256 of its text.
+    pub digest: Vec<u8>,
+}
+
+/// A channel on the connection that the session has to a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenChannel {
-    /// The node's name, or `cluster/node`.
+    /// The cluster; empty: the node's name is enough.
+    pub cluster: String,
+    /// The node's name.
     pub node: String,
-    /// The cluster file that defines it, in full.
-    pub file: Vec<u8>,
-    /// What to run; empty: the login shell.
-    pub command: Vec<u8>,
+    /// The file that defines it; `None`: whichever it was.
+    pub source: Option<Source>,
+    /// The machine that it is, where its provider tells machines of one name apart; empty: any.
+    pub machine: String,
+    /// What the channel is for.
+    pub purpose: Purpose,
     /// The type and the size of its terminal; `None`: it gets none.
     pub pty: Option<(String, Option<Size>)>,
     /// Variables for it.
@@ -81,13 +108,13 @@ pub enum ToServer<'a> {
     DetachNode(String),
     /// End the session.
     Kill,
-    /// Run a command on a node. All that follows on this socket is about it.
+    /// Open a channel to a node. All that follows on this socket is about it.
     OpenChannel(OpenChannel),
-    /// Standard input of the command.
+    /// Bytes for the channel.
     Data(&'a [u8]),
-    /// The end of its standard input.
+    /// None follow.
     End,
-    /// A signal for the command: its name without SIG (RFC 4254 §6.9).
+    /// A signal for what runs there: its name without SIG (RFC 4254 §6.9).
     Signal(String),
 }
 
@@ -134,9 +161,15 @@ impl<'a> ToServer<'a> {
             },
             Self::Kill => KILL,
             Self::OpenChannel(open) => {
+                put_bytes(&mut body, open.cluster.as_bytes());
                 put_bytes(&mut body, open.node.as_bytes());
-                put_bytes(&mut body, &open.file);
-                put_bytes(&mut body, &open.command);
+                body.push(u8::from(open.source.is_some()));
+                if let Some(source) = &open.source {
+                    put_bytes(&mut body, &source.path);
+                    put_bytes(&mut body, &source.digest);
+                }
+                put_bytes(&mut body, open.machine.as_bytes());
+                open.purpose.put(&mut body);
                 put_option(&mut body, open.pty.as_ref().map(|pty| pty.0.as_bytes()));
                 put_size(&mut body, open.pty.as_ref().and_then(|pty| pty.1));
                 put_pairs(&mut body, &open.environment);
@@ -199,18 +232,52 @@ impl<'a> ToServer<'a> {
     }
 
     fn read_open(body: &mut Reader<'_>) -> Option<OpenChannel> {
-        let (node, file, command) = (body.text()?, body.bytes()?.to_vec(), body.bytes()?.to_vec());
+        let (cluster, node) = (body.text()?, body.text()?);
+        let source = if body.flag()? {
+            let (path, digest) = (body.bytes()?.to_vec(), body.bytes()?.to_vec());
+            Some(Source { path, digest })
+        } else {
+            None
+        };
+        let (machine, purpose) = (body.text()?, Purpose::read(body)?);
         let (term, size) = (body.option()?, body.size()?);
         let pty = match term {
             Some(term) => Some((std::str::from_utf8(term).ok()?.to_owned(), size)),
             None => None,
         };
         Some(OpenChannel {
+            cluster,
             node,
-            file,
-            command,
+            source,
+            machine,
+            purpose,
             pty,
             environment: body.pairs()?,
+        })
+    }
+}
+
+impl Purpose {
+    fn put(&self, body: &mut Vec<u8>) {
+        let (kind, text, port) = match self {
+            Self::Shell => (0, "", 0),
+            Self::Exec(command) => (1, command.as_str(), 0),
+            Self::Subsystem(name) => (2, name.as_str(), 0),
+            Self::Forward(host, port) => (3, host.as_str(), *port),
+        };
+        body.push(kind);
+        put_bytes(body, text.as_bytes());
+        put_u16(body, port);
+    }
+
+    fn read(body: &mut Reader<'_>) -> Option<Self> {
+        let (kind, text, port) = (body.u8()?, body.text()?, body.u16()?);
+        Some(match (kind, port) {
+            (0, 0) if text.is_empty() => Self::Shell,
+            (1, 0) => Self::Exec(text),
+            (2, 0) => Self::Subsystem(text),
+            (3, port) => Self::Forward(text, port),
+            _ => return None,
         })
     }
 }

@@ -24,4 +24,5 @@ mod shells;
 mod stdin;
 mod targets_cli;
 mod testbed;
+mod warm;
 mod without_aws;

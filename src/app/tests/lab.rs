@@ -149,6 +149,7 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         connections_max: 1000,
         ec2: true,
         session: true,
+        lender: None,
     };
     change(&mut setup);
     setup

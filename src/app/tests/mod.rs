@@ -4,6 +4,7 @@ mod cloud;
 mod feeding;
 mod jumps;
 mod lab;
+mod lending;
 mod saying;
 
 use super::{Effect, Event};

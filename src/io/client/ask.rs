@@ -27,7 +27,7 @@ fn say(peer: &Peer, message: &ToServer<'_>) -> Result<()> {
     (&peer.stream).write_all(&bytes).map_err(failed)
 }
 
-fn info(peer: &mut Peer) -> Result<Info> {
+pub(super) fn info(peer: &mut Peer) -> Result<Info> {
     say(peer, &ToServer::Info)?;
     peer.answer(|message| match message {
         ToClient::Info(info) => Some(Ok(info)),
@@ -255,6 +255,7 @@ mod tests {
             name: "lab".to_owned(),
             clusters: vec!["lab".to_owned(), "web".to_owned()],
             files: vec![b"/x/lab.cnf".to_vec()],
+            digests: vec![vec![7; 32]],
             nodes: 12,
             attached: 1,
             idle: 75,

@@ -1,10 +1,12 @@
 //! The clients of sessions: the one that shows a prompt on a terminal, and those that ask.
 
 mod ask;
+mod lender;
 mod meet;
 mod relay;
 
 pub(super) use ask::ask;
+pub(super) use lender::lender;
 
 use super::{files, program, runtime_dir, sys};
 use crate::command::cli::Options;

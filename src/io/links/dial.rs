@@ -79,7 +79,7 @@ impl Links {
                 unsafe { (OwnedFd::from_raw_fd(stream.into_raw_fd()), true) }
             },
             Conn::Stream(fd) => (fd, false),
-            Conn::Tunnelling | Conn::Ssh(_) | Conn::Lent => return,
+            Conn::Tunnelling | Conn::Ssh(_) | Conn::Relay(_) | Conn::Lent => return,
         };
         let raw = fd.as_raw_fd();
         match Link::new(fd, user, alias, algorithms) {

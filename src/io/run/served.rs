@@ -18,8 +18,13 @@ use std::time::Instant;
 /// The signal that ends a session in an orderly way (SIGTERM).
 const TERMINATE: u8 = 15;
 
+/// A path without links, as far as it is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 impl Loop {
-    fn clients(&mut self) -> Option<&mut Clients> {
+    pub(super) fn clients(&mut self) -> Option<&mut Clients> {
         match &mut self.front {
             Some(Front::Served(clients)) => Some(clients),
             _ => None,
@@ -38,15 +43,21 @@ impl Loop {
         matches!(&self.front, Some(Front::Served(clients)) if clients.has_ready())
     }
 
-    pub(super) fn let_clients_in(&mut self, now: Instant) {
-        if let Some(Front::Served(clients)) = &mut self.front {
-            clients.accept(&self.poll, now);
+    /// True if keys of theirs are among it.
+    pub(super) fn keys_wait(&self) -> bool {
+        matches!(&self.front, Some(Front::Served(clients)) if clients.keys_wait())
+    }
+
+    /// Somebody wants to be let in.
+    pub(super) fn somebody_knocks(&mut self) {
+        if let Some(clients) = self.clients() {
+            clients.knock();
         }
     }
 
-    pub(super) fn client_ready(&mut self, id: ClientId) {
+    pub(super) fn client_ready(&mut self, id: ClientId, gone: bool) {
         if let Some(clients) = self.clients() {
-            clients.mark_ready(id);
+            clients.mark_ready(id, gone);
         }
     }
 
@@ -59,9 +70,10 @@ impl Loop {
     /// Does what clients want.
     pub(super) fn serve_clients(&mut self, now: Instant) {
         let unix_time = clock::unix_time();
-        let Some(clients) = self.clients() else {
+        let Some(Front::Served(clients)) = &mut self.front else {
             return;
         };
+        clients.accept(&self.poll, now);
         if clients.next_deadline().is_some_and(|at| at <= now) {
             clients.tick(now, unix_time);
         }
@@ -81,7 +93,7 @@ impl Loop {
     fn hear(&mut self, now: Instant, news: News) {
         match news {
             News::Attach(id, attach) => self.attach(now, id, &attach),
-            News::Returned(id, missed) => self.show_again(now, id, missed),
+            News::Back(id, missed) => self.show_again(now, id, missed),
             News::Input(_, bytes) => {
                 self.know_client(now);
                 match &mut self.local {
@@ -118,12 +130,15 @@ impl Loop {
                 };
                 let mut info = clients.info(now);
                 info.clusters = names;
-                let bytes = |path: PathBuf| path.into_os_string().into_vec();
-                info.files = files.into_iter().map(bytes).collect();
+                for (path, digest) in files {
+                    info.files.push(path.into_os_string().into_vec());
+                    info.digests.push(digest.to_vec());
+                }
                 info.nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
                 self.answer(now, asks, &ToClient::Info(info));
             },
             News::Kill => self.app.handle(now, Event::Terminate(TERMINATE)),
+            news => self.hear_borrower(now, news),
         }
     }
 
@@ -173,17 +188,16 @@ impl Loop {
         let Some(file) = &attach.file else {
             return Ok(());
         };
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let wanted = real(Path::new(OsStr::from_bytes(file)));
         let (_, files, _) = self.app.summary();
-        if files.iter().any(|file| real(file) == wanted) {
+        if files.iter().any(|(file, _)| real(file) == wanted) {
             return Ok(());
         }
         let name = self.session_name();
         let has = match files.as_slice() {
             [] => "no cluster file".to_owned(),
             files => {
-                let shown = files.iter().map(|file| file.display().to_string());
+                let shown = files.iter().map(|(file, _)| file.display().to_string());
                 shown.collect::<Vec<_>>().join(" and ")
             },
         };

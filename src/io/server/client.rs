@@ -31,6 +31,10 @@ pub(super) enum State {
     Stopped(bool),
     /// It asks for things, without a terminal.
     Asking,
+    /// It has a channel on a node's connection, or will have one.
+    Channel,
+    /// The same, but its channel is closed: it is still to be sent the rest.
+    Dismissed,
     /// It gets its last words.
     Leaving,
 }
@@ -39,6 +43,11 @@ impl State {
     /// True for a client with a terminal.
     pub(super) fn is_attached(self) -> bool {
         matches!(self, Self::Live | Self::Behind(_) | Self::Stopped(_))
+    }
+
+    /// True for a client with a channel, or one that had it until now.
+    pub(super) fn borrows(self) -> bool {
+        matches!(self, Self::Channel | Self::Dismissed)
     }
 }
 
@@ -54,6 +63,10 @@ pub(super) struct Client {
     pub(super) progress: Instant,
     /// There may be something to read.
     pub(super) ready: bool,
+    /// It is not read from: its channel has too much to take.
+    pub(super) held: bool,
+    /// Its channel is not read from: it has too much to take itself.
+    pub(super) paused: bool,
     pub(super) size: Size,
     pub(super) term: String,
     pub(super) environment: Variables,
@@ -78,12 +91,14 @@ impl Client {
         queue.hello(hello.encode());
         Self {
             stream,
-            frames: Frames::new(),
+            frames: Frames::small(),
             queue,
             state: State::New,
             greeted: false,
             progress: now,
             ready: true,
+            held: false,
+            paused: false,
             size: Size::DEFAULT,
             term: String::new(),
             environment: Vec::new(),
@@ -136,7 +151,7 @@ impl Client {
                 self.queue.output(bytes);
             },
             State::Behind(missed) | State::Stopped(missed) => *missed = true,
-            State::New | State::Asking | State::Leaving => {},
+            State::New | State::Asking | State::Channel | State::Dismissed | State::Leaving => {},
         }
     }
 
@@ -153,7 +168,12 @@ impl Client {
         match self.state {
             State::New | State::Leaving => Some(self.progress + MANNERS),
             State::Live if !self.queue.is_empty() => Some(self.progress + STALLED),
-            State::Live | State::Behind(_) | State::Stopped(_) | State::Asking => None,
+            State::Live
+            | State::Behind(_)
+            | State::Stopped(_)
+            | State::Asking
+            | State::Channel
+            | State::Dismissed => None,
         }
     }
 }

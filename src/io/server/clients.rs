@@ -1,5 +1,6 @@
 //! All clients of a session: who is shown it, who is behind, who asks.
 
+use super::channels::QUEUE_LOW;
 use super::client::{Client, QUEUE_MAX, State};
 use super::kept::Kept;
 use crate::io::reactor::Source;
@@ -7,7 +8,7 @@ use crate::io::runtime_dir::{self, Listener};
 use crate::io::sys;
 use crate::model::Size;
 use crate::term::screen::Facts;
-use crate::wire::{Attach, Frames, Hello, Info, ToClient, Variables};
+use crate::wire::{Attach, Frames, Hello, Info, OpenChannel, ToClient, Variables};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll};
 use std::collections::BTreeMap;
@@ -18,8 +19,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// More clients than this are turned away.
+/// More clients than this are turned away; those with channels do not count.
 const CLIENTS_MAX: usize = 64;
+/// So many are let in at once: most then say what they want before others come.
+const GUESTS: usize = 32;
 /// What fails after this is no fault of the client: dust's status for it.
 const FAILED: u8 = 1;
 
@@ -32,7 +35,7 @@ pub(in crate::io) enum News {
     /// To be shown the session: [`Clients::admit`] or [`Clients::refuse`] answers.
     Attach(ClientId, Attach),
     /// It takes output again, after it was behind or stopped; true if it missed some.
-    Returned(ClientId, bool),
+    Back(ClientId, bool),
     /// Keys.
     Input(ClientId, Vec<u8>),
     /// To be detached.
@@ -45,6 +48,20 @@ pub(in crate::io) enum News {
     Info(ClientId),
     /// The end of the session.
     Kill,
+    /// A channel to a node.
+    Open(ClientId, OpenChannel),
+    /// Bytes for its channel.
+    Data(ClientId, Vec<u8>),
+    /// None follow.
+    End(ClientId),
+    /// A signal for what runs there.
+    Signal(ClientId, String),
+    /// The size of its terminal.
+    Resized(ClientId, Size),
+    /// It takes more again.
+    Drained(ClientId),
+    /// It is gone, or will be: its channel is of no more use.
+    Returned(ClientId),
 }
 
 /// The clients of a session.
@@ -55,6 +72,12 @@ pub(in crate::io) struct Clients {
     listener: Listener,
     pub(super) all: BTreeMap<ClientId, Client>,
     next: ClientId,
+    /// More may wait to be let in.
+    pub(super) door: bool,
+    /// So many channels may be open.
+    pub(super) channels_max: usize,
+    /// Whose channels are of no more use.
+    pub(super) returned: Vec<ClientId>,
     /// Who typed last, or attached after that.
     pub(super) active: Option<ClientId>,
     /// What the last terminal that was typed at said of itself.
@@ -73,6 +96,7 @@ impl Clients {
         name: &str,
         hello: Hello,
         listener: Listener,
+        channels_max: usize,
         now: Instant,
         unix_time: i64,
     ) -> Self {
@@ -82,6 +106,9 @@ impl Clients {
             listener,
             all: BTreeMap::new(),
             next: 0,
+            door: false,
+            channels_max,
+            returned: Vec::new(),
             active: None,
             facts: Facts::default(),
             kept: Kept::default(),
@@ -143,9 +170,25 @@ impl Clients {
         Ok(())
     }
 
-    /// Lets in who waits at the door.
+    /// Somebody is at the door.
+    pub(in crate::io) fn knock(&mut self) {
+        self.door = true;
+    }
+
+    /// Lets in some of those who wait at the door. What they say first is to be heard before others
+    /// are let in.
     pub(in crate::io) fn accept(&mut self, poll: &Poll, now: Instant) {
-        loop {
+        if !self.door {
+            return;
+        }
+        let others = |client: &&Client| !client.state.borrows();
+        let mut count = self.all.values().filter(others).count();
+        self.door = false;
+        for guest in 0.. {
+            if guest >= GUESTS {
+                self.door = true;
+                return;
+            }
             let stream = match self.listener.accept() {
                 Ok(stream) => stream,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -160,7 +203,7 @@ impl Clients {
                     "session {} is another user's (uid {own})",
                     self.name
                 ))
-            } else if self.all.len() >= CLIENTS_MAX {
+            } else if count >= CLIENTS_MAX {
                 Some(format!("session {} has too many clients", self.name))
             } else {
                 None
@@ -168,26 +211,38 @@ impl Clients {
             if let Some(why) = why {
                 client.send(&ToClient::Refused(FAILED, why), now);
                 client.state = State::Leaving;
-                if stranger || self.all.len() >= 2 * CLIENTS_MAX {
+                if stranger || count >= 2 * CLIENTS_MAX {
                     // What fits into the socket is all that they are told.
                     drop(client.queue.flush(&client.stream));
                     continue;
                 }
             }
+            count += 1;
             drop(self.insert(poll, client));
         }
     }
 
-    /// A client's socket has something to say, or takes more.
-    pub(in crate::io) fn mark_ready(&mut self, id: ClientId) {
+    /// A client's socket has something to say, or takes more; or nobody is at its other end.
+    pub(in crate::io) fn mark_ready(&mut self, id: ClientId, gone: bool) {
         if let Some(client) = self.all.get_mut(&id) {
             client.ready = true;
+            // What it said last would wait for ever, and so would its channel.
+            if gone && client.held {
+                self.forsake(id);
+            }
         }
     }
 
     /// There is something to read without waiting.
     pub(in crate::io) fn has_ready(&self) -> bool {
-        self.all.values().any(|client| client.ready)
+        let mut all = self.all.values();
+        self.door || !self.returned.is_empty() || all.any(|client| client.ready && !client.held)
+    }
+
+    /// More keys are waiting.
+    pub(in crate::io) fn keys_wait(&self) -> bool {
+        let mut all = self.all.values();
+        all.any(|client| client.ready && client.state.is_attached())
     }
 
     /// Shows a client the session from now on. True if nobody else is shown it; `None` if it has
@@ -318,9 +373,13 @@ impl Clients {
                     if client.queue.is_empty() && sys::is_writable(client.stream.as_raw_fd()) =>
                 {
                     client.state = State::Live;
-                    news.push(News::Returned(*id, missed));
+                    news.push(News::Back(*id, missed));
                 },
-                State::Leaving if client.queue.is_empty() => gone.push(*id),
+                State::Channel if client.paused && client.queue.len() < QUEUE_LOW => {
+                    client.paused = false;
+                    news.push(News::Drained(*id));
+                },
+                State::Leaving | State::Dismissed if client.queue.is_empty() => gone.push(*id),
                 _ => {},
             }
         }
@@ -425,7 +484,10 @@ impl Clients {
         self.listener.remove();
         let text = format!("[session {} ended]", self.name);
         for client in self.all.values_mut() {
-            if client.state != State::Leaving {
+            if client.state == State::Channel {
+                client.send(&ToClient::Failed(text.clone()), now);
+                client.state = State::Leaving;
+            } else if !matches!(client.state, State::Leaving | State::Dismissed) {
                 if client.state != State::Live {
                     client.queue.clear();
                 }
@@ -463,6 +525,9 @@ impl Clients {
         };
         if client.state.is_attached() {
             self.used = unix_time;
+        }
+        if client.state == State::Channel {
+            self.returned.push(id);
         }
         if self.active == Some(id) {
             self.facts = client.facts;

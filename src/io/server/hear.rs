@@ -3,7 +3,7 @@
 use super::client::{Client, Reading, State};
 use super::clients::{ClientId, Clients, News};
 use crate::model::Size;
-use crate::wire::{ToClient, ToServer, Variables};
+use crate::wire::{Frames, ToClient, ToServer, Variables};
 use std::time::Instant;
 
 /// What fails here is no usage error: dust's status for it.
@@ -17,18 +17,23 @@ impl Clients {
         let ready: Vec<ClientId> = self
             .all
             .iter()
-            .filter(|(_, client)| client.ready)
+            .filter(|(_, client)| client.ready && !client.held)
             .map(|(id, _)| *id)
             .collect();
         let mut news = Vec::new();
+        let room = self.channels() < self.channels_max;
         for id in ready {
             let Some(client) = self.all.get_mut(&id) else {
                 continue;
             };
             let reading = client.read();
             client.ready = reading == Reading::More;
-            let understood = Self::understand(id, client, now, &mut news);
+            let understood = Self::understand(id, client, now, room, &mut news);
+            client.frames.rest();
             if let Err(why) = understood {
+                if client.state == State::Channel {
+                    self.returned.push(id);
+                }
                 client.send(&ToClient::Refused(FAILED, why), now);
                 client.state = State::Leaving;
                 client.ready = false;
@@ -45,6 +50,7 @@ impl Clients {
             }
         }
         self.settle_active();
+        news.extend(self.returned.drain(..).map(News::Returned));
         news
     }
 
@@ -52,12 +58,14 @@ impl Clients {
         id: ClientId,
         client: &mut Client,
         now: Instant,
+        room: bool,
         news: &mut Vec<News>,
     ) -> Result<(), String> {
         if !client.greet()? {
             return Ok(());
         }
-        if client.state == State::Leaving {
+        if matches!(client.state, State::Leaving | State::Dismissed) {
+            client.frames = Frames::small();
             return Ok(());
         }
         let mut frames = std::mem::take(&mut client.frames);
@@ -69,7 +77,7 @@ impl Clients {
                 Err(fault) => Err(fault),
             };
             result = match message {
-                Ok(message) => Self::message(id, client, now, message, news),
+                Ok(message) => Self::message(id, client, now, room, message, news),
                 Err(fault) => Err(fault.to_string()),
             };
             if result.is_err() {
@@ -84,10 +92,12 @@ impl Clients {
         id: ClientId,
         client: &mut Client,
         now: Instant,
+        room: bool,
         message: ToServer<'_>,
         news: &mut Vec<News>,
     ) -> Result<(), String> {
         let attached = client.state.is_attached();
+        let borrows = client.state == State::Channel;
         match message {
             ToServer::Environment(pairs) if client.state == State::New => {
                 let size = |pairs: &Variables| -> usize {
@@ -119,7 +129,7 @@ impl Clients {
                 let missed = matches!(client.state, State::Stopped(true) | State::Behind(true));
                 client.state = State::Live;
                 client.progress = now;
-                news.push(News::Returned(id, missed));
+                news.push(News::Back(id, missed));
             },
             ToServer::Info if !attached => {
                 client.state = State::Asking;
@@ -137,10 +147,20 @@ impl Clients {
                 client.state = State::Asking;
                 news.push(News::Kill);
             },
-            ToServer::OpenChannel(open) if client.state == State::New => {
+            ToServer::OpenChannel(_) if client.state == State::New && !room => {
                 client.state = State::Leaving;
-                let why = format!("this session lends no connections (to {})", open.node);
+                let why = "it lends too many channels already".to_owned();
                 client.send(&ToClient::Failed(why), now);
+            },
+            ToServer::OpenChannel(open) if client.state == State::New => {
+                client.state = State::Channel;
+                news.push(News::Open(id, open));
+            },
+            ToServer::Data(bytes) if borrows => news.push(News::Data(id, bytes.to_vec())),
+            ToServer::End if borrows => news.push(News::End(id)),
+            ToServer::Signal(name) if borrows => news.push(News::Signal(id, name)),
+            ToServer::Resize(size) if borrows => {
+                news.push(News::Resized(id, size.unwrap_or(Size::DEFAULT)));
             },
             _ => return Err("this message is out of place".to_owned()),
         }

@@ -1,6 +1,7 @@
 //! The server of a session: it has the prompt, the connections and the shells, and no terminal. The
 //! terminals are its clients'.
 
+mod channels;
 mod client;
 mod clients;
 mod hear;

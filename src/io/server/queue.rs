@@ -1,6 +1,6 @@
 //! What one client is still to be sent. Frames are dropped as a whole or not at all.
 
-use crate::wire::{DATA_MAX, ToClient, output_head};
+use crate::wire::{DATA_MAX, ToClient, data_head, output_head};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write as _};
 use std::ops::Range;
@@ -47,6 +47,13 @@ impl Queue {
             self.push(Rc::clone(bytes), from..to, true);
             from = to;
         }
+    }
+
+    /// Queues bytes that came from a channel, or its standard error.
+    pub(super) fn data(&mut self, errors: bool, bytes: Vec<u8>) {
+        let (head, length) = (data_head(errors, bytes.len()), bytes.len());
+        self.push(Rc::new(head.to_vec()), 0..head.len(), false);
+        self.push(Rc::new(bytes), 0..length, true);
     }
 
     /// Queues bytes that stand before all frames.

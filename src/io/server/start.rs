@@ -80,7 +80,10 @@ fn serve(name: &str, words: Vec<OsString>, first: &UnixStream, frames: Frames) -
     let (place, file) = program::place_of(demo, &options)?;
     let listener = folder.bind(name)?;
     let now = clock::now();
-    let clients = Clients::new(name, begin::hello(), listener, now, clock::unix_time());
+    // Connections need most of the files that may be open.
+    let channels = sys::raise_open_files() / 4;
+    let unix_time = clock::unix_time();
+    let clients = Clients::new(name, begin::hello(), listener, channels, now, unix_time);
     let look = Look {
         terminal: true,
         person: true,
@@ -88,7 +91,7 @@ fn serve(name: &str, words: Vec<OsString>, first: &UnixStream, frames: Frames) -
         size: None,
     };
     let environment = Environment::default();
-    let (app, mut world) = begin::prepare(&options, Input::Prompt, look, &environment);
+    let (app, mut world) = begin::prepare(&options, Input::Prompt, look, &environment, None);
     world.place = place.clone();
     world.front = Some(Front::Served(Box::new(clients)));
     world.first = Some((stream, frames));

@@ -14,6 +14,8 @@ enum Op {
     Request,
     /// Data flows.
     Flow,
+    /// Nobody wants it any more.
+    Close,
 }
 
 /// See the module.
@@ -28,6 +30,8 @@ pub(super) struct Side {
     eof: bool,
     /// Not read from: whoever takes its output is slower.
     pub(super) paused: bool,
+    /// Nobody wants it any more: it is closed as soon as it can be.
+    unwanted: bool,
 }
 
 impl Side {
@@ -45,11 +49,19 @@ impl Side {
             over: false,
             eof: false,
             paused: false,
+            unwanted: false,
         })
     }
 
-    pub(super) fn id(&self) -> ChannelId {
-        self.id
+    /// `None` for one that nobody wants any more.
+    pub(super) fn id(&self) -> Option<ChannelId> {
+        (!self.unwanted).then_some(self.id)
+    }
+
+    /// Nobody wants it any more. One that is being opened can only be closed once it is open, and
+    /// while a write is pending, libssh would send no close: [`Self::step`] does it.
+    pub(super) fn leave(&mut self) {
+        self.unwanted = true;
     }
 
     /// Sends what the node's window takes; the caller knows that the socket takes something.
@@ -100,6 +112,9 @@ impl Side {
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Option<Step>, Fault> {
         let id = self.id;
+        if self.unwanted && !matches!(self.op, Op::Open) {
+            self.op = Op::Close;
+        }
         let (result, next) = match self.op {
             Op::Open => match &self.request.kind {
                 ChannelKind::Forward(host, port) => {
@@ -134,15 +149,20 @@ impl Side {
             },
             Op::Flow if self.paused => return Ok(Some(Step::Wait)),
             Op::Flow => return self.read(buffer, news),
+            Op::Close => {
+                let again = matches!(self.channel.close(), Err(SshError::TryAgain));
+                return Ok(again.then_some(Step::Wait));
+            },
         };
         match result {
             Ok(()) => {
                 self.op = next;
-                if matches!(self.op, Op::Flow) {
+                if matches!(self.op, Op::Flow) && !self.unwanted {
                     news(News::Channel(id, ChannelEvent::Opened));
                 }
                 Ok(Some(Step::Done))
             },
+            Err(SshError::RequestDenied(_)) if self.unwanted => Ok(None),
             Err(SshError::RequestDenied(why)) => {
                 let why = why.trim().to_owned();
                 news(News::Channel(id, ChannelEvent::Refused(why)));
@@ -150,6 +170,9 @@ impl Side {
             },
             // libssh reports a refused channel as a fatal error of a session that lives on.
             Err(SshError::Fatal(why)) if session.is_connected() && !ended(&why) => {
+                if self.unwanted {
+                    return Ok(None);
+                }
                 let why = why.trim().to_owned();
                 news(News::Channel(id, ChannelEvent::Refused(why)));
                 Ok(None)

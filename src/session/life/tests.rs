@@ -375,3 +375,44 @@ fn what_a_jump_host_refuses_is_said_in_words() {
         Fault::Refused(why) if why == "b refuses to forward to h:22"
     ));
 }
+
+#[test]
+fn a_sessions_connection_comes_first() {
+    let mut script = Script::new(route());
+    script.life.offer_loan();
+    assert_eq!(script.start(), [Wish::Borrow, Wish::Open]);
+    assert!(!script.life.is_connecting(), "there is no login");
+    assert_eq!(script.on(Event::Opened), [Wish::Up]);
+    assert!(script.life.is_lent() && script.life.next_deadline().is_none());
+}
+
+#[test]
+fn what_a_session_does_not_lend_is_dialled_within_the_same_time() {
+    let fault = || Event::Fault(Fault::Dropped("gone".to_owned()));
+    let refused = || Event::NotOpened("open failed".to_owned());
+    for event in [Some(fault()), Some(refused()), None] {
+        let mut script = Script::new(route());
+        script.life.offer_loan();
+        script.start();
+        let wishes = match event {
+            Some(event) => script.on(event),
+            None => script.after(LOAN_TIME),
+        };
+        assert_eq!(wishes, [Wish::Hangup]);
+        assert!(script.life.is_pausing() && !script.life.is_lent());
+        // It waits for its turn, not for the clock.
+        assert_eq!(script.life.next_deadline(), Some(script.now));
+        assert_eq!(script.after(Duration::ZERO), [Wish::Resolve]);
+        let wishes = script.after(Duration::from_secs(30));
+        assert!(down(&wishes).starts_with("timed out after 30 s"));
+    }
+    // Where there is little time, half of it is left.
+    let short = Route {
+        timeout: Duration::from_secs(2),
+        ..route()
+    };
+    let mut script = Script::new(short);
+    script.life.offer_loan();
+    script.start();
+    assert_eq!(script.after(Duration::from_secs(1)), [Wish::Hangup]);
+}

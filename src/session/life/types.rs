@@ -213,6 +213,8 @@ pub enum Wish {
         /// The last answers were wrong.
         repeat: bool,
     },
+    /// Take the connection that a running session has, in place of one of our own.
+    Borrow,
     /// Open a channel with a pty and the shell.
     Open,
     /// Close everything.

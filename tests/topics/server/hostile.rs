@@ -85,7 +85,7 @@ fn rubbish_is_refused_and_the_session_goes_on() {
         (empty, "kind 3 is malformed"),
         (before, "out of place"),
         (start, "out of place"),
-        (channel, "lends no connections"),
+        (channel, "there are no nodes"),
     ] {
         let mut stream = connect(&socket);
         // It may hang up before all is written.
