@@ -32,31 +32,43 @@ pub(super) struct Channels {
     asked: BTreeMap<(NodeId, ChannelId), Asked>,
 }
 
+impl Channels {
+    /// The number of a new one.
+    pub(super) fn next(&mut self) -> ChannelId {
+        self.last += 1;
+        ChannelId(self.last)
+    }
+}
+
 impl App {
     /// Bytes for a channel.
     pub fn channel_unsent(&self, id: NodeId, channel: ChannelId) -> &[u8] {
         if channel == ChannelId::FEED {
             return self.feed_unsent(id);
         }
-        &[]
+        self.transfers.unsent(id, channel).unwrap_or_default()
     }
 
     /// So many of them are gone.
     pub fn channel_sent(&mut self, id: NodeId, channel: ChannelId, count: usize) {
         if channel == ChannelId::FEED {
             self.feed_sent(id, count);
+        } else {
+            self.transfer_sent(id, channel, count);
         }
     }
 
     /// Nothing follows what was sent.
     pub fn channel_is_over(&self, id: NodeId, channel: ChannelId) -> bool {
-        channel != ChannelId::FEED || self.feed_is_over(id)
+        if channel == ChannelId::FEED {
+            return self.feed_is_over(id);
+        }
+        self.transfers.unsent(id, channel).is_none()
     }
 
     /// Runs a command on a connected node, beside its shell. Login shells of all families read it.
     pub(super) fn ask_node(&mut self, id: NodeId, question: Question, command: String) {
-        self.channels.last += 1;
-        let channel = ChannelId(self.channels.last);
+        let channel = self.channels.next();
         let answer = Vec::new();
         self.channels
             .asked
@@ -76,6 +88,9 @@ impl App {
     ) {
         if channel == ChannelId::FEED {
             self.feed_event(now, id, event);
+            return;
+        }
+        if self.transfer_event(now, id, channel, &event) {
             return;
         }
         let Some(asked) = self.channels.asked.get_mut(&(id, channel)) else {
@@ -99,6 +114,7 @@ impl App {
 
     /// A node's connection is gone, and all its channels with it.
     pub(super) fn channels_gone(&mut self, now: Instant, id: NodeId) {
+        self.transfers_cut(now, id);
         let gone = (id, ChannelId(0))..=(id, ChannelId(u64::MAX));
         let keys: Vec<_> = self
             .channels

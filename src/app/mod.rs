@@ -22,10 +22,12 @@ mod say;
 mod session;
 mod shells;
 mod show;
+mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
 pub use nodes::reason;
+pub use transfers::disk;
 
 use crate::cloud;
 use crate::command::{Line, Settings};
@@ -78,6 +80,8 @@ pub enum Event<'a> {
     KeyLocked(PathBuf),
     /// News of EC2, to the question of this number.
     Cloud(u64, cloud::News),
+    /// News of this machine's files, to the question of this number.
+    Disk(u64, disk::DiskNews),
 }
 
 /// What a provider did or found out.
@@ -195,6 +199,8 @@ pub enum Effect {
     Provider(u64, ProviderOp, String, Vec<String>),
     /// Ask EC2: request number, where, what. [`Event::Cloud`] answers.
     Cloud(u64, cloud::Account, cloud::Ask),
+    /// Something about this machine's files. [`Event::Disk`] answers under this number.
+    Disk(u64, disk::DiskAsk),
     /// Append to the history file.
     History(String),
     /// Take what is known of a host's key out of dust's known-hosts file: the name there.
@@ -240,6 +246,8 @@ pub trait Host {
     fn random(&self) -> [u8; 12];
     /// True if the file is there.
     fn exists(&self, path: &Path) -> bool;
+    /// True if it is a folder.
+    fn is_dir(&self, path: &Path) -> bool;
     /// What others appended to the history file since the last look.
     fn history_news(&mut self) -> Vec<u8>;
 }
@@ -293,6 +301,8 @@ pub struct App {
     feed: Option<feed::Feed>,
     /// Other channels on the nodes' connections.
     channels: channels::Channels,
+    /// Files on their way.
+    transfers: transfers::Transfers,
     /// The raw shells.
     desk: raw::Desk,
     printer: Printer,
@@ -374,6 +384,7 @@ impl App {
             questions: questions::Questions::default(),
             feed: None,
             channels: channels::Channels::default(),
+            transfers: transfers::Transfers::default(),
             desk: raw::Desk::default(),
             printer: Printer::new(format),
             out: Vec::new(),
@@ -436,6 +447,7 @@ impl App {
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),
             Event::Cloud(request, news) => self.cloud_news(now, request, news),
+            Event::Disk(ticket, news) => self.disk_news(now, ticket, news),
         }
         self.advance(now);
     }
@@ -448,6 +460,7 @@ impl App {
         self.cloud_tick(now);
         self.prompt_tick(now);
         self.raw_tick(now);
+        self.transfers_tick(now);
         self.advance(now);
     }
 
@@ -462,6 +475,7 @@ impl App {
             self.jobs.next_deadline(),
             self.cloud_deadline(),
             self.desk.next_deadline(),
+            self.transfers.next_deadline(self.now),
             prompt,
         ]
         .into_iter()

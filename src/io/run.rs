@@ -375,6 +375,7 @@ impl Loop {
                 };
                 self.app.handle(now, Event::Link(node, attempt, event));
             },
+            Answer::Disk(ticket, news) => self.app.handle(now, Event::Disk(ticket, news)),
             Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
             Answer::Child(result) => {
@@ -416,6 +417,7 @@ impl Loop {
                 Effect::Cloud(request, account, ask) => {
                     self.workers.ask_cloud(request, account, ask);
                 },
+                Effect::Disk(ticket, ask) => self.workers.ask_disk(ticket, ask),
                 Effect::Local(line) => self.start_local(now, &line),
                 Effect::LocalInput(bytes) => match &mut self.local {
                     Some(local) => local.send(&bytes),

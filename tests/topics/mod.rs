@@ -23,4 +23,5 @@ mod shells;
 mod stdin;
 mod targets_cli;
 mod testbed;
+mod transfer;
 mod without_aws;

@@ -6,5 +6,6 @@ pub mod client;
 #[cfg(test)]
 mod lab;
 pub mod packet;
+pub mod pattern;
 pub mod plan;
 pub mod upload;

@@ -152,6 +152,11 @@ impl Upload {
         self.stage == Stage::Done
     }
 
+    /// There is something to tell, or to do elsewhere.
+    pub fn has_news(&self) -> bool {
+        self.is_done() || !self.faults.is_empty() || !self.wishes.is_empty()
+    }
+
     /// What failed since the last call.
     pub fn take_faults(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.faults)
@@ -172,12 +177,16 @@ impl Upload {
         self.whole
     }
 
-    /// The first item that this node may still need; it needs none of those before.
-    pub fn first_needed(&self) -> usize {
+    /// The first item, and the piece of it, that this node may still need; it needs nothing of those
+    /// before.
+    pub fn first_needed(&self) -> (usize, u64) {
         match self.stage {
-            Stage::Greeting | Stage::Looking | Stage::Folders => 0,
-            Stage::Files => *self.active.keys().next().unwrap_or(&self.next),
-            Stage::Ending | Stage::Done => usize::MAX,
+            Stage::Greeting | Stage::Looking | Stage::Folders => (0, 0),
+            Stage::Files => {
+                let first = self.active.iter().find(|(_, active)| active.is_hungry());
+                first.map_or((self.next, 0), |(item, active)| (*item, active.block()))
+            },
+            Stage::Ending | Stage::Done => (usize::MAX, 0),
         }
     }
 

@@ -68,10 +68,19 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// The next piece to be sent.
+    pub(super) fn block(&self) -> u64 {
+        self.next / BLOCK
+    }
+
+    /// More of it is to be sent.
+    pub(super) fn is_hungry(&self) -> bool {
+        let open = [Phase::Resting, Phase::Opening, Phase::Flowing].contains(&self.phase);
+        open && !self.link
+    }
+
     pub(super) fn needs(&self, block: u64) -> bool {
-        let open = matches!(self.phase, Phase::Resting | Phase::Opening | Phase::Flowing);
-        let sent = self.phase == Phase::Flowing && self.next > block * BLOCK;
-        open && !sent
+        self.is_hungry() && self.block() <= block
     }
 }
 
@@ -289,7 +298,7 @@ impl Upload {
                 self.seal(item);
                 return;
             }
-            let block = active.next / BLOCK;
+            let block = active.block();
             let data = match blocks.block(item, block) {
                 Supply::Here(data) => data,
                 Supply::Coming => return,

@@ -1,0 +1,549 @@
+//! Files on their way to the nodes and from there: which transfers there are, who takes part, and
+//! what carries bytes between channels, engines ([`crate::session::sftp`]) and this machine's disk.
+
+mod args;
+mod cache;
+pub mod disk;
+mod over;
+mod progress;
+mod put;
+
+use super::{App, Effect};
+use crate::command::Copying;
+use crate::error::{Error, Result};
+use crate::model::{NodeId, NodeState};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind, ChannelRequest};
+use crate::session::sftp::client::Broken;
+use crate::session::sftp::plan::How;
+use crate::session::sftp::upload::Upload;
+use disk::{DiskAsk, DiskNews, Found};
+use put::{Source, View};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// A node that is not connected after this long reads for itself when it is.
+const YOUNG: Duration = Duration::from_secs(5);
+/// What an SFTP server complains of is kept up to this, in bytes.
+const COMPLAINT_MAX: usize = 1024;
+
+/// What brings files to a node.
+#[derive(Debug)]
+pub(super) enum Engine {
+    Up(Box<Upload>),
+}
+
+impl Engine {
+    fn unsent(&self) -> &[u8] {
+        match self {
+            Self::Up(upload) => upload.unsent(),
+        }
+    }
+
+    fn moved(&self) -> u64 {
+        match self {
+            Self::Up(upload) => upload.moved(),
+        }
+    }
+
+    fn whole(&self) -> usize {
+        match self {
+            Self::Up(upload) => upload.whole(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Up(upload) => upload.is_done(),
+        }
+    }
+}
+
+/// A node that takes part.
+#[derive(Debug)]
+pub(super) struct Member {
+    id: NodeId,
+    channel: Option<ChannelId>,
+    engine: Option<Engine>,
+    complaint: Vec<u8>,
+    /// Files that failed.
+    faults: usize,
+    over: bool,
+    /// How much has arrived, in bytes and files.
+    moved: u64,
+    whole: usize,
+}
+
+/// What is copied.
+#[derive(Debug)]
+enum Work {
+    /// It is being looked at what there is.
+    Listing,
+    Put(Source),
+}
+
+/// One `put` or `get`.
+#[derive(Debug)]
+struct Transfer {
+    job: u64,
+    word: &'static str,
+    how: How,
+    /// Where it goes.
+    to: Vec<u8>,
+    work: Work,
+    members: Vec<Member>,
+    began: Instant,
+    cancelled: bool,
+    /// Faults of this machine that were told.
+    told: Vec<String>,
+    pace: progress::Pace,
+}
+
+/// Whose answer is awaited from the disk.
+#[derive(Clone, Copy, Debug)]
+enum Ticket {
+    List,
+    Block(usize, u64),
+}
+
+/// All transfers.
+#[derive(Debug, Default)]
+pub(super) struct Transfers {
+    list: Vec<Transfer>,
+    tickets: HashMap<u64, (u64, Ticket)>,
+    last_ticket: u64,
+    last_key: u64,
+    routes: HashMap<(NodeId, ChannelId), u64>,
+    tick_at: Option<Instant>,
+    /// Something has to be looked at without any event.
+    urgent: bool,
+}
+
+impl Transfers {
+    fn get(&self, job: u64) -> Option<&Transfer> {
+        self.list.iter().find(|transfer| transfer.job == job)
+    }
+
+    fn get_mut(&mut self, job: u64) -> Option<&mut Transfer> {
+        self.list.iter_mut().find(|transfer| transfer.job == job)
+    }
+
+    /// The transfer that a channel belongs to, and the node's place in it.
+    fn find(&self, id: NodeId, channel: ChannelId) -> Option<(u64, usize)> {
+        let job = *self.routes.get(&(id, channel))?;
+        let members = &self.get(job)?.members;
+        let at = members.iter().position(|member| member.id == id)?;
+        Some((job, at))
+    }
+
+    fn engine(&self, id: NodeId, channel: ChannelId) -> Option<&Engine> {
+        let (job, at) = self.find(id, channel)?;
+        self.get(job)?.members.get(at)?.engine.as_ref()
+    }
+
+    fn ticket(&mut self, job: u64, ticket: Ticket) -> u64 {
+        self.last_ticket += 1;
+        self.tickets.insert(self.last_ticket, (job, ticket));
+        self.last_ticket
+    }
+
+    /// When [`App::transfers_tick`] is due.
+    pub(super) fn next_deadline(&self, now: Option<Instant>) -> Option<Instant> {
+        if self.urgent { now } else { self.tick_at }
+    }
+
+    /// Bytes for a channel, if it is one of these.
+    pub(super) fn unsent(&self, id: NodeId, channel: ChannelId) -> Option<&[u8]> {
+        self.engine(id, channel).map(Engine::unsent)
+    }
+}
+
+impl App {
+    /// `put FILE… TARGET [DIR]`.
+    pub(super) fn put(&mut self, now: Instant, words: Vec<PathBuf>, copy: Copying) -> Result<()> {
+        let words = self.put_words(words)?;
+        let paths: Vec<PathBuf> = words
+            .files
+            .iter()
+            .map(|file| self.full_path(file))
+            .collect();
+        let to = args::remote(words.dir.as_deref());
+        let ids = self.running_of(words.targets.into_iter().collect())?;
+        let text = format!("put {}", brief_of(&words.files));
+        let job = self.begin_transfer(now, "put", &text, ids, copy, to)?;
+        let ticket = self.transfers.ticket(job, Ticket::List);
+        let deep = copy.deep;
+        let ask = DiskAsk::List { paths, deep };
+        self.effects.push_back(Effect::Disk(ticket, ask));
+        Ok(())
+    }
+
+    /// Those of the nodes that run; the others are named.
+    fn running_of(&mut self, ids: Vec<NodeId>) -> Result<Vec<NodeId>> {
+        let runs = |id: &NodeId| self.state(*id) == NodeState::Running || self.is_booting(*id);
+        let (ids, away): (Vec<NodeId>, Vec<NodeId>) = ids.into_iter().partition(runs);
+        if !away.is_empty() {
+            let states = self.by_state(&away);
+            if ids.is_empty() {
+                return Err(Error::usage(format!("not running: {states}")).hint("start them first"));
+            }
+            self.notice(&format!("not running, left out: {states}"));
+        }
+        Ok(ids)
+    }
+
+    fn begin_transfer(
+        &mut self,
+        now: Instant,
+        word: &'static str,
+        text: &str,
+        ids: Vec<NodeId>,
+        copy: Copying,
+        to: Vec<u8>,
+    ) -> Result<u64> {
+        for id in &ids {
+            self.prepare(now, *id)?;
+        }
+        let job = self.jobs.begin_transfer(now, text, &ids);
+        for id in &ids {
+            // The connection comes up while the files are looked at.
+            self.want(*id);
+            if let Some(run) = self.fleet.get_mut(*id) {
+                run.transfers += 1;
+            }
+        }
+        let member = |id| Member {
+            id,
+            channel: None,
+            engine: None,
+            complaint: Vec::new(),
+            faults: 0,
+            over: false,
+            moved: 0,
+            whole: 0,
+        };
+        self.transfers.list.push(Transfer {
+            job,
+            word,
+            how: How {
+                keep: copy.keep,
+                resume: copy.resume,
+                check: copy.check,
+            },
+            to,
+            work: Work::Listing,
+            members: ids.into_iter().map(member).collect(),
+            began: now,
+            cancelled: false,
+            told: Vec::new(),
+            pace: progress::Pace::default(),
+        });
+        self.transfers.tick_at.get_or_insert(now + TICK);
+        Ok(job)
+    }
+
+    /// It is known what there is to put.
+    fn files_listed(
+        &mut self,
+        now: Instant,
+        job: u64,
+        result: std::result::Result<Vec<Found>, Vec<(PathBuf, String)>>,
+    ) {
+        let planned = match result {
+            Err(wrong) => {
+                for (path, why) in wrong {
+                    let path = path.display();
+                    self.error(&Error::failed(format!("put: {path}: {why}")));
+                }
+                None
+            },
+            Ok(found) => match put::plan(found) {
+                Ok((plan, paths, left_out)) => {
+                    for text in left_out {
+                        self.notice(&format!("put: left out: {text}"));
+                    }
+                    Some((plan, paths))
+                },
+                Err(why) => {
+                    self.error(&Error::failed(format!("put: {why}")));
+                    None
+                },
+            },
+        };
+        let first_key = self.transfers.last_key + 1;
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        let members = 0..transfer.members.len();
+        let Some((plan, paths)) = planned else {
+            for at in members {
+                self.member_over(now, job, at, crate::model::Outcome::Exit(1));
+            }
+            return;
+        };
+        let count = paths.len();
+        transfer.work = Work::Put(Source {
+            size: plan.size(),
+            plan: Rc::new(plan),
+            paths,
+            first_key,
+            cache: cache::Cache::default(),
+        });
+        self.transfers.last_key += count as u64;
+        for at in members {
+            self.begin_member(job, at);
+        }
+    }
+
+    /// Opens a node's channel, if its connection is there and it is known what to do.
+    fn begin_member(&mut self, job: u64, at: usize) {
+        let salt = self.host.random();
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        let Work::Put(source) = &transfer.work else {
+            return;
+        };
+        let Some(member) = transfer.members.get_mut(at) else {
+            return;
+        };
+        let up = |run: &super::fleet::Run| run.connected && run.life.is_up();
+        if member.over || member.engine.is_some() || !self.fleet.get(member.id).is_some_and(up) {
+            return;
+        }
+        let salt = salt
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let plan = Rc::clone(&source.plan);
+        let upload = Upload::new(plan, transfer.how, transfer.to.clone(), salt);
+        member.engine = Some(Engine::Up(Box::new(upload)));
+        let channel = self.channels.next();
+        member.channel = Some(channel);
+        let id = member.id;
+        self.transfers.routes.insert((id, channel), job);
+        let request = ChannelRequest {
+            kind: ChannelKind::Subsystem("sftp".to_owned()),
+            pty: None,
+            env: Vec::new(),
+        };
+        self.effects
+            .push_back(Effect::OpenChannel(id, channel, request));
+    }
+
+    /// A node's connection is up.
+    pub(super) fn transfers_up(&mut self, id: NodeId) {
+        let mut waiting = Vec::new();
+        for transfer in &self.transfers.list {
+            let at = transfer.members.iter().position(|member| member.id == id);
+            waiting.extend(at.map(|at| (transfer.job, at)));
+        }
+        for (job, at) in waiting {
+            self.begin_member(job, at);
+        }
+    }
+
+    /// Does something with a node's engine.
+    fn with_engine<R>(
+        &mut self,
+        now: Instant,
+        job: u64,
+        at: usize,
+        act: impl FnOnce(&mut Upload, &mut View<'_>) -> R,
+    ) -> Option<R> {
+        let transfer = self.transfers.get_mut(job)?;
+        let young = now.saturating_duration_since(transfer.began) < YOUNG;
+        let Work::Put(source) = &mut transfer.work else {
+            return None;
+        };
+        let member = transfer.members.get_mut(at)?;
+        let id = member.id;
+        let Engine::Up(mut upload) = member.engine.take()?;
+        let mut view = View {
+            source,
+            members: &transfer.members,
+            me: at,
+            first_needed: upload.first_needed(),
+            young,
+            asks: Vec::new(),
+        };
+        let result = act(&mut upload, &mut view);
+        let asks = view.asks;
+        let any = !upload.unsent().is_empty();
+        if let Some(member) = transfer.members.get_mut(at) {
+            member.engine = Some(Engine::Up(upload));
+        }
+        for (item, block, ask) in asks {
+            let ticket = self.transfers.ticket(job, Ticket::Block(item, block));
+            self.effects.push_back(Effect::Disk(ticket, ask));
+        }
+        if any {
+            self.effects.push_back(Effect::Flush(id));
+        }
+        Some(result)
+    }
+
+    /// News of a channel. False if it is none of these.
+    pub(super) fn transfer_event(
+        &mut self,
+        now: Instant,
+        id: NodeId,
+        channel: ChannelId,
+        event: &ChannelEvent<'_>,
+    ) -> bool {
+        let Some((job, at)) = self.transfers.find(id, channel) else {
+            return false;
+        };
+        match event {
+            ChannelEvent::Opened => self.effects.push_back(Effect::Flush(id)),
+            ChannelEvent::Data(bytes) => {
+                let result =
+                    self.with_engine(now, job, at, |upload, view| upload.receive(bytes, view));
+                match result {
+                    Some(Err(Broken(why))) => self.member_failed(now, job, at, &why),
+                    _ => self.settle_member(now, job, at),
+                }
+            },
+            ChannelEvent::Complaint(bytes) => {
+                let transfer = self.transfers.get_mut(job);
+                if let Some(member) = transfer.and_then(|t| t.members.get_mut(at)) {
+                    let room = COMPLAINT_MAX.saturating_sub(member.complaint.len());
+                    let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+                    member.complaint.extend_from_slice(bytes);
+                }
+            },
+            ChannelEvent::Eof => {},
+            ChannelEvent::Refused(why) => {
+                let why = format!("no SFTP there: {why}");
+                self.member_failed(now, job, at, &why);
+            },
+            ChannelEvent::Closed(status) => {
+                let transfer = self.transfers.get(job);
+                let member = transfer.and_then(|transfer| transfer.members.get(at));
+                let said = member.map(|member| super::shells::last_line(&member.complaint));
+                let said = said.unwrap_or_default();
+                let why = match status {
+                    _ if !said.is_empty() => format!("its SFTP server ended: {said}"),
+                    Some(status) => format!("its SFTP server ended (exit {status})"),
+                    None => "its SFTP server ended".to_owned(),
+                };
+                self.member_failed(now, job, at, &why);
+            },
+        }
+        self.serve(now);
+        true
+    }
+
+    /// Bytes of a channel are gone. False if it is none of these.
+    pub(super) fn transfer_sent(&mut self, id: NodeId, channel: ChannelId, count: usize) -> bool {
+        let Some((job, at)) = self.transfers.find(id, channel) else {
+            return false;
+        };
+        let now = self.now;
+        let transfer = self.transfers.get_mut(job);
+        let member = transfer.and_then(|transfer| transfer.members.get_mut(at));
+        let Some(Engine::Up(upload)) = member.and_then(|member| member.engine.as_mut()) else {
+            return true;
+        };
+        upload.sent(count);
+        if upload.has_room()
+            && let Some(now) = now
+        {
+            let news = self.with_engine(now, job, at, |upload, view| {
+                upload.turn(view);
+                upload.has_news()
+            });
+            self.transfers.urgent |= news == Some(true);
+        }
+        true
+    }
+
+    /// News of the disk.
+    pub(super) fn disk_news(&mut self, now: Instant, ticket: u64, news: DiskNews) {
+        let Some((job, ticket)) = self.transfers.tickets.remove(&ticket) else {
+            return;
+        };
+        match (ticket, news) {
+            (Ticket::List, DiskNews::Listed(found)) => self.files_listed(now, job, found),
+            (Ticket::Block(item, block), DiskNews::Block(data)) => {
+                if let Some(Transfer {
+                    work: Work::Put(source),
+                    ..
+                }) = self.transfers.get_mut(job)
+                {
+                    source.cache.arrived(item, block, data);
+                }
+            },
+            _ => {},
+        }
+        self.serve(now);
+    }
+
+    /// Nodes that may get on have a turn.
+    fn serve(&mut self, now: Instant) {
+        let jobs: Vec<u64> = self.transfers.list.iter().map(|t| t.job).collect();
+        for job in jobs {
+            loop {
+                let Some(Transfer {
+                    work: Work::Put(source),
+                    ..
+                }) = self.transfers.get_mut(job)
+                else {
+                    break;
+                };
+                let ready = source.cache.take_ready();
+                if ready.is_empty() {
+                    break;
+                }
+                for at in ready {
+                    self.with_engine(now, job, at, |upload, view| upload.turn(view));
+                    self.settle_member(now, job, at);
+                }
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn transfers_tick(&mut self, now: Instant) {
+        if std::mem::take(&mut self.transfers.urgent) {
+            let all: Vec<(u64, usize)> = self
+                .transfers
+                .list
+                .iter()
+                .flat_map(|t| (0..t.members.len()).map(|at| (t.job, at)))
+                .collect();
+            for (job, at) in all {
+                self.settle_member(now, job, at);
+            }
+        }
+        if self.transfers.tick_at.is_none_or(|at| at > now) {
+            return;
+        }
+        for transfer in &mut self.transfers.list {
+            transfer.measure(now);
+            if let Work::Put(source) = &mut transfer.work {
+                let young = now.saturating_duration_since(transfer.began) < YOUNG;
+                for (at, member) in transfer.members.iter().enumerate() {
+                    if !young && member.engine.is_none() && !member.over {
+                        source.cache.leave_alone(at);
+                    }
+                }
+                source.cache.tick(now);
+            }
+        }
+        let some = !self.transfers.list.is_empty();
+        self.transfers.tick_at = some.then(|| now + TICK);
+        self.serve(now);
+    }
+}
+
+/// The names of what is copied, for messages.
+fn brief_of(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    super::jobs::brief(&names.join(" "))
+}
