@@ -30,7 +30,7 @@ impl App {
                 self.leave();
                 Ok(())
             },
-            Command::Get { .. } => Err(Error::usage("get")),
+            Command::Get { words, copy } => self.get(now, words, copy),
             Command::Help { subject } => {
                 self.answer(&help::about(subject));
                 Ok(())

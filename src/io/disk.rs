@@ -8,6 +8,7 @@ mod write;
 
 use crate::app::disk::{DiskAsk, DiskNews, FileKey};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 /// So many threads, started when there is something to do.
 const LANES: usize = 4;
@@ -17,20 +18,29 @@ const LANES: usize = 4;
 pub(super) struct Lanes {
     lanes: Vec<Sender<(u64, DiskAsk)>>,
     next: usize,
+    /// Says, by its end, that all threads have ended.
+    ended: Option<Receiver<()>>,
+}
+
+/// What a thread works with. While it lives, so does the thread's work.
+#[derive(Debug)]
+pub(super) struct Lane {
+    asks: Receiver<(u64, DiskAsk)>,
+    _alive: Sender<()>,
 }
 
 impl Lanes {
     /// Hands over what is asked to the thread that it belongs to. `start` starts one.
-    pub(super) fn ask(
-        &mut self,
-        ticket: u64,
-        ask: DiskAsk,
-        start: &mut dyn FnMut(Receiver<(u64, DiskAsk)>),
-    ) {
-        while self.lanes.len() < LANES {
-            let (sender, receiver) = channel();
-            start(receiver);
-            self.lanes.push(sender);
+    pub(super) fn ask(&mut self, ticket: u64, ask: DiskAsk, start: &mut dyn FnMut(Lane)) {
+        if self.lanes.is_empty() {
+            let (alive, ended) = channel();
+            self.ended = Some(ended);
+            for _ in 0..LANES {
+                let (sender, asks) = channel();
+                let _alive = alive.clone();
+                start(Lane { asks, _alive });
+                self.lanes.push(sender);
+            }
         }
         let key = match &ask {
             DiskAsk::Read { key, .. }
@@ -53,13 +63,22 @@ impl Lanes {
             drop(lane.send((ticket, ask)));
         }
     }
+
+    /// The end: waits until what is not whole was removed, but not for a disk that hangs.
+    pub(super) fn end(&mut self, limit: Duration) {
+        self.lanes.clear();
+        if let Some(ended) = self.ended.take() {
+            // Nothing is ever sent: the wait ends with the last thread, or with the time.
+            let _ = ended.recv_timeout(limit);
+        }
+    }
 }
 
-/// Does what is asked until nobody asks any more.
-pub(super) fn serve(asks: Receiver<(u64, DiskAsk)>, answer: impl Fn(u64, DiskNews)) {
+/// Does what is asked until nobody asks any more; then what is not whole is removed.
+pub(super) fn serve(lane: &Lane, answer: impl Fn(u64, DiskNews)) {
     let mut sources = read::Sources::default();
     let mut copies = write::Copies::default();
-    for (ticket, ask) in asks {
+    for (ticket, ask) in &lane.asks {
         let news = match ask {
             DiskAsk::List { paths, deep } => Some(DiskNews::Listed(list::list(&paths, deep))),
             DiskAsk::Read {

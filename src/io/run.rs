@@ -576,6 +576,7 @@ impl Loop {
         if let Some(echo) = &mut self.echo {
             echo.set(true);
         }
+        self.workers.end_disk(Duration::from_secs(2));
         self.links.close_all();
         if let Some(Front::Served(clients)) = self.front.take() {
             clients.leave_open();

@@ -134,16 +134,21 @@ impl Workers {
     #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
     pub fn ask_disk(&mut self, ticket: u64, ask: DiskAsk) {
         let (sender, waker) = (&self.sender, &self.waker);
-        self.disk.ask(ticket, ask, &mut |asks| {
+        self.disk.ask(ticket, ask, &mut |lane| {
             let (sender, waker) = (sender.clone(), Arc::clone(waker));
             std::thread::spawn(move || {
-                super::disk::serve(asks, move |ticket, news| {
+                super::disk::serve(&lane, move |ticket, news| {
                     if sender.send(Answer::Disk(ticket, news)).is_ok() {
                         drop(waker.wake());
                     }
                 });
             });
         });
+    }
+
+    /// The end of all work on files.
+    pub fn end_disk(&mut self, limit: std::time::Duration) {
+        self.disk.end(limit);
     }
 
     /// Asks EC2; [`Answer::Cloud`] brings what there is to say, one by one.

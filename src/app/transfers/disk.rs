@@ -51,6 +51,8 @@ pub enum DiskAsk {
         key: FileKey,
         /// Where it will be; the last name is that under which it grows.
         place: Below,
+        /// The name for that, if there is one already and it is not to be gone on with.
+        spare: Vec<u8>,
         /// Its permissions.
         mode: u32,
         /// One that is there is gone on with.
@@ -64,6 +66,8 @@ pub enum DiskAsk {
     Name {
         /// Which.
         key: FileKey,
+        /// How long it must be, in bytes.
+        size: u64,
         /// Its name.
         name: Vec<u8>,
         /// Its mode and times, if they are to be kept.
@@ -97,8 +101,8 @@ pub enum DiskNews {
     Digest(Result<[u8; 32], String>),
     /// It is open, and holds so many bytes.
     Created(Result<u64, String>),
-    /// So many bytes were written.
-    Written(Result<usize, String>),
+    /// A piece of so many bytes was written, or could not be.
+    Written(usize, Result<(), String>),
     /// It was done.
     Done(Result<(), String>),
 }

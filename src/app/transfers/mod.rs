@@ -3,7 +3,9 @@
 
 mod args;
 mod cache;
+mod check;
 pub mod disk;
+mod get;
 mod over;
 mod progress;
 mod put;
@@ -14,8 +16,9 @@ use crate::error::{Error, Result};
 use crate::model::{NodeId, NodeState};
 use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind, ChannelRequest};
 use crate::session::sftp::client::Broken;
+use crate::session::sftp::download::{Download, Place};
 use crate::session::sftp::plan::How;
-use crate::session::sftp::upload::Upload;
+use crate::session::sftp::upload::{Upload, Wish};
 use disk::{DiskAsk, DiskNews, Found};
 use put::{Source, View};
 use std::collections::HashMap;
@@ -34,30 +37,35 @@ const COMPLAINT_MAX: usize = 1024;
 #[derive(Debug)]
 pub(super) enum Engine {
     Up(Box<Upload>),
+    Down(Box<Download>),
 }
 
 impl Engine {
     fn unsent(&self) -> &[u8] {
         match self {
             Self::Up(upload) => upload.unsent(),
+            Self::Down(download) => download.unsent(),
         }
     }
 
     fn moved(&self) -> u64 {
         match self {
             Self::Up(upload) => upload.moved(),
+            Self::Down(download) => download.moved(),
         }
     }
 
     fn whole(&self) -> usize {
         match self {
             Self::Up(upload) => upload.whole(),
+            Self::Down(download) => download.whole(),
         }
     }
 
     fn is_done(&self) -> bool {
         match self {
             Self::Up(upload) => upload.is_done(),
+            Self::Down(download) => download.is_done(),
         }
     }
 }
@@ -68,6 +76,8 @@ pub(super) struct Member {
     id: NodeId,
     channel: Option<ChannelId>,
     engine: Option<Engine>,
+    /// Counts digests there.
+    checker: Option<check::Checker>,
     complaint: Vec<u8>,
     /// Files that failed.
     faults: usize,
@@ -83,6 +93,7 @@ enum Work {
     /// It is being looked at what there is.
     Listing,
     Put(Source),
+    Get(Box<get::Sink>),
 }
 
 /// One `put` or `get`.
@@ -99,14 +110,22 @@ struct Transfer {
     cancelled: bool,
     /// Faults of this machine that were told.
     told: Vec<String>,
+    /// Digests of files here.
+    here: check::Here,
     pace: progress::Pace,
 }
 
 /// Whose answer is awaited from the disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Ticket {
     List,
     Block(usize, u64),
+    /// Of a node's file, or of an item that is put.
+    Digest(Option<usize>, usize),
+    Created(usize, usize),
+    Written(usize, usize),
+    Named(usize, usize),
+    Made(usize, Place),
 }
 
 /// All transfers.
@@ -139,11 +158,6 @@ impl Transfers {
         Some((job, at))
     }
 
-    fn engine(&self, id: NodeId, channel: ChannelId) -> Option<&Engine> {
-        let (job, at) = self.find(id, channel)?;
-        self.get(job)?.members.get(at)?.engine.as_ref()
-    }
-
     fn ticket(&mut self, job: u64, ticket: Ticket) -> u64 {
         self.last_ticket += 1;
         self.tickets.insert(self.last_ticket, (job, ticket));
@@ -157,7 +171,12 @@ impl Transfers {
 
     /// Bytes for a channel, if it is one of these.
     pub(super) fn unsent(&self, id: NodeId, channel: ChannelId) -> Option<&[u8]> {
-        self.engine(id, channel).map(Engine::unsent)
+        let (job, at) = self.find(id, channel)?;
+        let member = self.get(job)?.members.get(at)?;
+        match &member.checker {
+            Some(checker) if checker.channel == channel => Some(checker.digests.unsent()),
+            _ => member.engine.as_ref().map(Engine::unsent),
+        }
     }
 }
 
@@ -219,6 +238,7 @@ impl App {
             id,
             channel: None,
             engine: None,
+            checker: None,
             complaint: Vec::new(),
             faults: 0,
             over: false,
@@ -239,6 +259,7 @@ impl App {
             began: now,
             cancelled: false,
             told: Vec::new(),
+            here: check::Here::default(),
             pace: progress::Pace::default(),
         });
         self.transfers.tick_at.get_or_insert(now + TICK);
@@ -304,9 +325,6 @@ impl App {
         let Some(transfer) = self.transfers.get_mut(job) else {
             return;
         };
-        let Work::Put(source) = &transfer.work else {
-            return;
-        };
         let Some(member) = transfer.members.get_mut(at) else {
             return;
         };
@@ -317,9 +335,20 @@ impl App {
         let salt = salt
             .first_chunk()
             .map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        let plan = Rc::clone(&source.plan);
-        let upload = Upload::new(plan, transfer.how, transfer.to.clone(), salt);
-        member.engine = Some(Engine::Up(Box::new(upload)));
+        member.engine = Some(match &transfer.work {
+            Work::Listing => return,
+            Work::Put(source) => {
+                let plan = Rc::clone(&source.plan);
+                let upload = Upload::new(plan, transfer.how, transfer.to.clone(), salt);
+                Engine::Up(Box::new(upload))
+            },
+            Work::Get(sink) => {
+                let name = sink.names.get(&member.id).cloned().unwrap_or_default();
+                let patterns = sink.patterns.clone();
+                let download = Download::new(patterns, sink.deep, transfer.how, name, salt);
+                Engine::Down(Box::new(download))
+            },
+        });
         let channel = self.channels.next();
         member.channel = Some(channel);
         let id = member.id;
@@ -346,7 +375,7 @@ impl App {
     }
 
     /// Does something with a node's engine.
-    fn with_engine<R>(
+    fn with_upload<R>(
         &mut self,
         now: Instant,
         job: u64,
@@ -360,7 +389,13 @@ impl App {
         };
         let member = transfer.members.get_mut(at)?;
         let id = member.id;
-        let Engine::Up(mut upload) = member.engine.take()?;
+        let mut upload = match member.engine.take()? {
+            Engine::Up(upload) => upload,
+            other @ Engine::Down(_) => {
+                member.engine = Some(other);
+                return None;
+            },
+        };
         let mut view = View {
             source,
             members: &transfer.members,
@@ -371,6 +406,7 @@ impl App {
         };
         let result = act(&mut upload, &mut view);
         let asks = view.asks;
+        let wishes = upload.take_wishes();
         let any = !upload.unsent().is_empty();
         if let Some(member) = transfer.members.get_mut(at) {
             member.engine = Some(Engine::Up(upload));
@@ -381,6 +417,9 @@ impl App {
         }
         if any {
             self.effects.push_back(Effect::Flush(id));
+        }
+        for Wish::Compare(item, path) in wishes {
+            self.compare(job, at, item, &path);
         }
         Some(result)
     }
@@ -396,11 +435,20 @@ impl App {
         let Some((job, at)) = self.transfers.find(id, channel) else {
             return false;
         };
+        let transfer = self.transfers.get(job);
+        let checker = transfer.and_then(|t| t.members.get(at)?.checker.as_ref());
+        if checker.is_some_and(|checker| checker.channel == channel) {
+            self.checker_event(now, (job, at), id, event);
+            self.serve(now);
+            return true;
+        }
         match event {
             ChannelEvent::Opened => self.effects.push_back(Effect::Flush(id)),
             ChannelEvent::Data(bytes) => {
-                let result =
-                    self.with_engine(now, job, at, |upload, view| upload.receive(bytes, view));
+                let up = self.with_upload(now, job, at, |upload, view| upload.receive(bytes, view));
+                let result = up.or_else(|| {
+                    self.with_download(job, at, |download, shared| download.receive(bytes, shared))
+                });
                 match result {
                     Some(Err(Broken(why))) => self.member_failed(now, job, at, &why),
                     _ => self.settle_member(now, job, at),
@@ -444,14 +492,26 @@ impl App {
         let now = self.now;
         let transfer = self.transfers.get_mut(job);
         let member = transfer.and_then(|transfer| transfer.members.get_mut(at));
-        let Some(Engine::Up(upload)) = member.and_then(|member| member.engine.as_mut()) else {
+        let Some(member) = member else { return true };
+        if let Some(checker) = &mut member.checker
+            && checker.channel == channel
+        {
+            checker.digests.sent(count);
             return true;
+        }
+        let upload = match &mut member.engine {
+            Some(Engine::Up(upload)) => upload,
+            Some(Engine::Down(download)) => {
+                download.sent(count);
+                return true;
+            },
+            None => return true,
         };
         upload.sent(count);
         if upload.has_room()
             && let Some(now) = now
         {
-            let news = self.with_engine(now, job, at, |upload, view| {
+            let news = self.with_upload(now, job, at, |upload, view| {
                 upload.turn(view);
                 upload.has_news()
             });
@@ -476,7 +536,10 @@ impl App {
                     source.cache.arrived(item, block, data);
                 }
             },
-            _ => {},
+            (Ticket::Digest(at, file), DiskNews::Digest(digest)) => {
+                self.counted_here(now, job, (at, file), digest);
+            },
+            (ticket, news) => self.got_news(now, job, ticket, news),
         }
         self.serve(now);
     }
@@ -485,6 +548,7 @@ impl App {
     fn serve(&mut self, now: Instant) {
         let jobs: Vec<u64> = self.transfers.list.iter().map(|t| t.job).collect();
         for job in jobs {
+            self.serve_downloads(now, job);
             loop {
                 let Some(Transfer {
                     work: Work::Put(source),
@@ -498,7 +562,7 @@ impl App {
                     break;
                 }
                 for at in ready {
-                    self.with_engine(now, job, at, |upload, view| upload.turn(view));
+                    self.with_upload(now, job, at, |upload, view| upload.turn(view));
                     self.settle_member(now, job, at);
                 }
             }

@@ -23,17 +23,19 @@ impl App {
         let Some(member) = transfer.members.get_mut(at) else {
             return;
         };
-        let Some(Engine::Up(upload)) = &mut member.engine else {
-            return;
+        let faults = match &mut member.engine {
+            Some(Engine::Up(upload)) => upload.take_faults(),
+            Some(Engine::Down(download)) => download.take_faults(),
+            None => return,
         };
-        let faults = upload.take_faults();
-        let done = upload.is_done();
-        let before = member.faults;
-        member.faults += faults.len();
+        let done = member.engine.as_ref().is_some_and(Engine::is_done);
+        let mut nth = member.faults;
+        member.faults += faults.iter().filter(|fault| !fault.mild).count();
         let failed = member.faults;
         let id = member.id;
-        for (nth, fault) in (before..).zip(faults) {
+        for fault in faults {
             self.tell_fault(job, id, &fault, nth);
+            nth += usize::from(!fault.mild);
         }
         if !done {
             return;
@@ -80,6 +82,7 @@ impl App {
 
     /// A node takes no part any more.
     pub(super) fn member_over(&mut self, now: Instant, job: u64, at: usize, outcome: Outcome) {
+        self.close_download(job, at);
         let Some(transfer) = self.transfers.get_mut(job) else {
             return;
         };
@@ -91,11 +94,12 @@ impl App {
             (member.moved, member.whole) = (engine.moved(), engine.whole());
         }
         let id = member.id;
-        let channel = member.channel.take();
+        let checker = member.checker.take().map(|checker| checker.channel);
+        let channels = [member.channel.take(), checker];
         if let Work::Put(source) = &mut transfer.work {
             source.cache.left(at);
         }
-        if let Some(channel) = channel {
+        for channel in channels.into_iter().flatten() {
             self.transfers.routes.remove(&(id, channel));
             self.effects.push_back(Effect::CloseChannel(id, channel));
         }
@@ -152,8 +156,8 @@ impl App {
         };
         transfer.cancelled = true;
         for at in 0..transfer.members.len() {
-            let engine = self.with_engine(now, job, at, |upload, view| upload.cancel(view));
-            if engine.is_none() || again {
+            let uploads = self.with_upload(now, job, at, |upload, view| upload.cancel(view));
+            if uploads.is_none() || again {
                 self.member_over(now, job, at, Outcome::Interrupted);
             } else {
                 self.settle_member(now, job, at);

@@ -52,11 +52,13 @@ fn moved(member: &Member) -> u64 {
 }
 
 impl Transfer {
-    /// Content for one node, in bytes, as far as it is known.
-    fn size(&self) -> u64 {
-        match &self.work {
-            Work::Put(source) => source.size,
-            Work::Listing => 0,
+    /// Content for a node, or of it, in bytes, as far as it is known.
+    fn size_of(&self, member: &Member) -> u64 {
+        match (&self.work, &member.engine) {
+            (Work::Put(source), _) => source.size,
+            (Work::Get(_), Some(Engine::Down(download))) => download.size(),
+            (Work::Get(_), _) => member.moved,
+            (Work::Listing, _) => 0,
         }
     }
 
@@ -81,8 +83,8 @@ impl Transfer {
     }
 
     fn total_row(&self) -> String {
-        let count = self.members.len() as u64;
-        let (size, moved) = (self.size().saturating_mul(count), self.pace.moved);
+        let sizes = self.members.iter().map(|member| self.size_of(member));
+        let (size, moved) = (sizes.sum::<u64>(), self.pace.moved);
         let mut text = self.word.to_owned();
         if matches!(self.work, Work::Listing) {
             text.push_str(": looking what there is");
@@ -98,6 +100,7 @@ impl Transfer {
         }
         let done = self.members.iter().filter(|member| member.over).count();
         if self.members.len() > 1 {
+            let count = self.members.len();
             text.push_str(&format!(", {done} of {count} nodes done"));
         }
         text
@@ -114,17 +117,17 @@ impl App {
                 continue;
             }
             rows.push(palette.paint(Role::Dim, &transfer.total_row()));
-            let size = transfer.size();
             let mut busy: Vec<&Member> = transfer.members.iter().filter(|m| !m.over).collect();
-            if transfer.members.len() < 2 || size == 0 {
+            if transfer.members.len() < 2 {
                 continue;
             }
             busy.sort_by_key(|member| moved(member));
             for member in busy.into_iter().take(ROWS) {
-                let percent = moved(member).saturating_mul(100) / size;
+                let size = transfer.size_of(member);
+                let percent = moved(member).saturating_mul(100).checked_div(size);
                 let word = match (&member.engine, percent) {
                     (None, _) => "connecting".to_owned(),
-                    (Some(_), percent) => format!("{percent}%"),
+                    (Some(_), percent) => format!("{}%", percent.unwrap_or(0).min(100)),
                 };
                 let text = format!("  {}: {word}", self.name(member.id));
                 rows.push(palette.paint(Role::Dim, &text));

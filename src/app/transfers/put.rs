@@ -107,6 +107,7 @@ impl Rest<'_> {
         all.filter(|(at, member)| *at != self.me && !member.over)
             .filter_map(|(at, member)| match &member.engine {
                 Some(Engine::Up(upload)) => Some((at, Some(&**upload))),
+                Some(Engine::Down(_)) => None,
                 None => self.young.then_some((at, None)),
             })
     }

@@ -58,15 +58,19 @@ impl Copies {
             DiskAsk::Create {
                 key,
                 place,
+                spare,
                 mode,
                 resume,
-            } => DiskNews::Created(self.create(key, &place, mode, resume).map_err(text)),
+            } => {
+                let made = self.create(key, &place, spare, mode, resume);
+                DiskNews::Created(made.map_err(text))
+            },
             DiskAsk::Write(key, offset, data) => {
                 let written = match self.0.get(&key) {
                     Some(copy) => copy.file.write_all_at(&data, offset),
                     None => Err(gone()),
                 };
-                DiskNews::Written(written.map(|()| data.len()).map_err(text))
+                DiskNews::Written(data.len(), written.map_err(text))
             },
             DiskAsk::DigestOf(key) => {
                 let copy = self.0.get(&key).ok_or_else(gone);
@@ -74,10 +78,14 @@ impl Copies {
             },
             DiskAsk::Name {
                 key,
+                size,
                 name,
                 facts,
                 sync,
-            } => DiskNews::Done(self.name(key, &name, facts.as_ref(), sync).map_err(text)),
+            } => {
+                let done = self.name(key, size, &name, facts.as_ref(), sync);
+                DiskNews::Done(done.map_err(text))
+            },
             DiskAsk::Leave { key, keep } => {
                 if let Some(mut copy) = self.0.remove(&key) {
                     copy.ours = !keep;
@@ -94,14 +102,28 @@ impl Copies {
         })
     }
 
-    fn create(&mut self, key: FileKey, place: &Below, mode: u32, resume: bool) -> io::Result<u64> {
+    fn create(
+        &mut self,
+        key: FileKey,
+        place: &Below,
+        spare: Vec<u8>,
+        mode: u32,
+        resume: bool,
+    ) -> io::Result<u64> {
         let folder = folder_of(place)?;
-        let part = place.parts.last().cloned().unwrap_or_default();
+        let mut part = place.parts.last().cloned().unwrap_or_default();
         let base = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let base = base | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let mode = Mode::from_bits_truncate(mode & 0o777 | 0o600);
         let how = if resume { base } else { base | OFlag::O_EXCL };
-        let file = File::from(openat(&folder, name(&part)?, how, mode)?);
+        let file = match openat(&folder, name(&part)?, how, mode) {
+            Err(nix::errno::Errno::EEXIST) => {
+                part = spare;
+                openat(&folder, name(&part)?, how, mode)?
+            },
+            file => file?,
+        };
+        let file = File::from(file);
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::other("it is no file"));
@@ -119,11 +141,17 @@ impl Copies {
     fn name(
         &mut self,
         key: FileKey,
+        size: u64,
         new: &[u8],
         facts: Option<&Facts>,
         sync: bool,
     ) -> io::Result<()> {
         let mut copy = self.0.remove(&key).ok_or_else(gone)?;
+        let length = copy.file.metadata()?.len();
+        if length != size {
+            let text = format!("{length} of {size} bytes were written");
+            return Err(io::Error::other(text));
+        }
         if let Some(facts) = facts {
             set(&copy.file, facts)?;
         }

@@ -3,6 +3,8 @@
 //! and from there. Bytes come in and go out; files of this machine are wished for.
 
 pub mod client;
+pub mod digest;
+pub mod download;
 #[cfg(test)]
 mod lab;
 pub mod packet;

@@ -137,4 +137,6 @@ pub struct Fault {
     pub why: String,
     /// This machine is to blame, so that all nodes have the same fault.
     pub here: bool,
+    /// It is told, and is no failure.
+    pub mild: bool,
 }

@@ -267,6 +267,7 @@ impl Upload {
             path: path.to_vec(),
             why: why.into(),
             here: false,
+            mild: false,
         });
     }
 

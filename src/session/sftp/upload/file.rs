@@ -308,6 +308,7 @@ impl Upload {
                         path: path.unwrap_or_default(),
                         why,
                         here: true,
+                        mild: false,
                     });
                     self.give_up(item, None, blocks);
                     return;
@@ -465,6 +466,7 @@ impl Upload {
                 path: active.place.clone(),
                 why,
                 here: false,
+                mild: false,
             });
         }
         // One that is about to have its name is as good as whole.

@@ -2,7 +2,6 @@ use super::super::lab::{Entry, Server, openssh};
 use super::super::packet::kind;
 use super::super::plan::{BLOCK, Facts, Folder, Item};
 use super::*;
-use std::collections::BTreeMap;
 
 /// Files of this machine, all there at once.
 #[derive(Default)]
