@@ -326,11 +326,11 @@ impl App {
         if let Some(gather) = &mut entry.gather {
             gather.end(id, outcome.clone());
         }
-        let (folded, transfer) = (entry.folded, entry.transfer);
+        let folded = entry.folded;
+        let told = entry.transfer && matches!(outcome, Outcome::Exit(_));
         if self.printer.format() == Format::Json {
             json::end(&mut self.out, &name, &outcome, took);
-        } else if !outcome.is_ok() && !folded && !(transfer && matches!(outcome, Outcome::Exit(_)))
-        {
+        } else if !(outcome.is_ok() || folded || told) {
             let text = status::ended(&name, &outcome, took, self.setup.colours);
             self.notice_raw(&text);
         }

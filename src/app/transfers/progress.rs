@@ -4,6 +4,7 @@ use super::super::App;
 use super::{Engine, Member, Transfer, Work};
 use crate::output::status::duration;
 use crate::ui::style::{Palette, Role};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// Nodes that have a row of their own at most.
@@ -91,17 +92,16 @@ impl Transfer {
             return text;
         }
         if let Some(percent) = moved.saturating_mul(100).checked_div(size) {
-            text.push_str(&format!(": {}% of {}", percent.min(100), amount(size)));
+            let _ = write!(text, ": {}% of {}", percent.min(100), amount(size));
         }
-        if self.pace.rate > 0 {
-            let left = size.saturating_sub(moved) / self.pace.rate;
+        if let Some(left) = size.saturating_sub(moved).checked_div(self.pace.rate) {
             let left = duration(Duration::from_secs(left));
-            text.push_str(&format!(", {}/s, {left} left", amount(self.pace.rate)));
+            let _ = write!(text, ", {}/s, {left} left", amount(self.pace.rate));
         }
         let done = self.members.iter().filter(|member| member.over).count();
         if self.members.len() > 1 {
             let count = self.members.len();
-            text.push_str(&format!(", {done} of {count} nodes done"));
+            let _ = write!(text, ", {done} of {count} nodes done");
         }
         text
     }

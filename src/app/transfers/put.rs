@@ -22,8 +22,17 @@ pub(super) struct Source {
     pub(super) size: u64,
 }
 
-/// Makes the plan of what was found. What is left out, and why; or why there is no plan.
-pub(super) fn plan(found: Vec<Found>) -> Result<(Plan, Vec<Arc<Path>>, Vec<String>), String> {
+/// A plan, and where its items are here.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) paths: Vec<Arc<Path>>,
+    /// What is left out, and why.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Makes the plan of what was found, or says why there is none.
+pub(super) fn plan(found: Vec<Found>) -> Result<Planned, String> {
     let mut left_out = Vec::new();
     let mut seen = HashSet::new();
     let (mut folders, mut items) = (Vec::new(), Vec::new());
@@ -77,7 +86,11 @@ pub(super) fn plan(found: Vec<Found>) -> Result<(Plan, Vec<Arc<Path>>, Vec<Strin
         });
         paths.push(Arc::from(found.path));
     }
-    Ok((plan, paths, left_out))
+    Ok(Planned {
+        plan,
+        paths,
+        left_out,
+    })
 }
 
 /// What one node sees of it.

@@ -154,9 +154,9 @@ impl Server {
     }
 
     fn set(&mut self, path: &[u8], attrs: &Attrs) -> Code {
-        let (mode, time) = match self.tree.get_mut(path) {
-            Some(Entry::File(_, mode, time) | Entry::Folder(mode, time)) => (mode, time),
-            _ => return Code::NoSuchFile,
+        let Some(Entry::File(_, mode, time) | Entry::Folder(mode, time)) = self.tree.get_mut(path)
+        else {
+            return Code::NoSuchFile;
         };
         if let Some(new) = attrs.mode {
             *mode = new & 0o7777;
@@ -217,7 +217,7 @@ impl Server {
             },
             kind::READ => {
                 let path = self.file_of(f.string()?).unwrap_or_default();
-                let (offset, count) = (f.long()? as usize, f.number()? as usize);
+                let (offset, count) = (usize::try_from(f.long()?).unwrap(), f.number()? as usize);
                 match self.tree.get(&path) {
                     Some(Entry::File(data, ..)) if offset < data.len() => {
                         let count = count.min(self.read_max).min(data.len() - offset);
@@ -230,7 +230,7 @@ impl Server {
             },
             kind::WRITE => {
                 let path = self.file_of(f.string()?).unwrap_or_default();
-                let (offset, bytes) = (f.long()? as usize, f.string()?);
+                let (offset, bytes) = (usize::try_from(f.long()?).unwrap(), f.string()?);
                 if self.room < bytes.len() {
                     self.room = 0;
                     return Ok(status(id, Code::Failure));
@@ -299,7 +299,8 @@ impl Server {
             kind::READDIR => match self.open.get_mut(f.string()?) {
                 Some(Open::Folder(names)) if !names.is_empty() => {
                     let count = names.len().min(3);
-                    let packet = Packet::to(id, kind::NAME).number(count as u32);
+                    let packet =
+                        Packet::to(id, kind::NAME).number(3.min(u32::try_from(count).unwrap()));
                     return Ok(names.drain(..count).fold(packet, |p, (name, attrs)| {
                         p.string(&name).string(b"long").attrs(&attrs)
                     }));

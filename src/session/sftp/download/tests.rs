@@ -56,7 +56,10 @@ impl Here {
                         Err("no space".to_owned())
                     } else {
                         if let Some((_, bytes)) = self.growing.get_mut(&file) {
-                            let (at, end) = (offset as usize, offset as usize + data.len());
+                            let (at, end) = {
+                                let at = usize::try_from(offset).unwrap();
+                                (at, at + data.len())
+                            };
                             bytes.resize(bytes.len().max(end), 0);
                             bytes[at..end].copy_from_slice(&data);
                         }
@@ -144,7 +147,7 @@ fn file(bytes: &[u8]) -> Entry {
 }
 
 fn big(size: usize) -> Vec<u8> {
-    (0..size).map(|i| (i % 251) as u8).collect()
+    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
 }
 
 #[test]

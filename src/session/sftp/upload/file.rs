@@ -365,14 +365,14 @@ impl Upload {
         }
         if sync {
             self.ask(item, Step::Sync, |client, tag, _| {
-                client.fsync(tag, &handle)
+                client.fsync(tag, &handle);
             });
         }
         self.ask(item, Step::Size, |client, tag, _| {
-            client.fstat(tag, &handle)
+            client.fstat(tag, &handle);
         });
         self.ask(item, Step::Close, |client, tag, _| {
-            client.close(tag, &handle)
+            client.close(tag, &handle);
         });
     }
 
@@ -493,7 +493,7 @@ impl Upload {
         let handle = self.active.get_mut(&item).and_then(|a| a.handle.take());
         if let Some(handle) = handle {
             self.ask(item, Step::Tidy, |client, tag, _| {
-                client.close(tag, &handle)
+                client.close(tag, &handle);
             });
         }
         if removes {

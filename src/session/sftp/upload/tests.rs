@@ -17,7 +17,9 @@ impl Blocks for Disk {
             return Supply::Failed("cannot read it".to_owned());
         }
         let at = usize::try_from(block * BLOCK).unwrap();
-        let end = self.files[item].len().min(at + BLOCK as usize);
+        let end = self.files[item]
+            .len()
+            .min(at + usize::try_from(BLOCK).unwrap());
         Supply::Here(self.files[item][at..end].into())
     }
     fn taken(&mut self, item: usize, _: u64) {
@@ -46,7 +48,7 @@ fn file(path: &str, parent: Option<usize>, size: usize) -> Item {
 
 /// One file of some content.
 fn one(size: usize) -> (Plan, Disk) {
-    let bytes = (0..size).map(|i| (i % 251) as u8).collect();
+    let bytes = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let plan = Plan {
         folders: Vec::new(),
         items: vec![file("f", None, size)],
