@@ -46,6 +46,9 @@ impl App {
         if channel == ChannelId::FEED {
             return self.feed_unsent(id);
         }
+        if let Some(bytes) = self.transfers.unsent(id, channel) {
+            return bytes;
+        }
         self.loan_unsent(id, channel)
     }
 
@@ -54,6 +57,7 @@ impl App {
         if channel == ChannelId::FEED {
             self.feed_sent(id, count);
         } else {
+            self.transfer_sent(id, channel, count);
             self.loan_sent(id, channel, count);
         }
     }
@@ -63,7 +67,7 @@ impl App {
         if channel == ChannelId::FEED {
             return self.feed_is_over(id);
         }
-        self.loan_is_over(id, channel)
+        self.transfers.unsent(id, channel).is_none() && self.loan_is_over(id, channel)
     }
 
     /// Runs a command on a connected node, beside its shell. Login shells of all families read it.
@@ -90,6 +94,9 @@ impl App {
             self.feed_event(now, id, event);
             return;
         }
+        if self.transfer_event(now, id, channel, &event) {
+            return;
+        }
         let Some(asked) = self.channels.asked.get_mut(&(id, channel)) else {
             self.loan_event(id, channel, event);
             return;
@@ -113,6 +120,7 @@ impl App {
     /// A node's connection is gone, and all its channels with it. True if others had some, or
     /// waited for one.
     pub(super) fn channels_gone(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
+        self.transfers_cut(now, id);
         let gone = (id, ChannelId(0))..=(id, ChannelId(u64::MAX));
         let keys: Vec<_> = self
             .channels

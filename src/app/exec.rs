@@ -30,6 +30,7 @@ impl App {
                 self.leave();
                 Ok(())
             },
+            Command::Get { words, copy } => self.get(now, words, copy),
             Command::Help { subject } => {
                 self.answer(&help::about(subject));
                 Ok(())
@@ -41,6 +42,7 @@ impl App {
             Command::Keys => self.keys(now),
             Command::Load { file } => self.load_and_tell(now, &file),
             Command::Plan { target } => self.plan(now, target.as_deref()),
+            Command::Put { words, copy } => self.put(now, words, copy),
             Command::Reconnect { target } => self.reconnect(now, &target),
             Command::Refresh => {
                 self.refresh(now);

@@ -51,6 +51,8 @@ pub(super) struct Run {
     pub(super) severed: Option<(String, bool)>,
     /// SHA-256 of the host key that it presented.
     pub(super) presented: Option<[u8; 32]>,
+    /// So many transfers use the connection, or will.
+    pub(super) transfers: u32,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Run {
             why_down: None,
             severed: None,
             presented: None,
+            transfers: 0,
         }
     }
 
@@ -119,7 +122,8 @@ impl Run {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.current.is_some() || !self.queue.is_empty() || self.is_settling()
+        let works = self.current.is_some() || !self.queue.is_empty() || self.transfers > 0;
+        works || self.is_settling()
     }
 }
 
@@ -446,6 +450,7 @@ impl App {
                 _ => {},
             });
         }
+        let told = self.transfers_lost(now, id, why) || told;
         self.channels_gone(now, id, &format!("connection lost: {why}"));
         self.hang_up(now, id);
         if !self.end_commands(now, id, why) && !told {
@@ -492,7 +497,10 @@ impl App {
         run.forget_shell();
         run.why_down = Some(why.to_owned());
         let waiting: Vec<Queued> = run.queue.drain(..).collect();
-        let mut told = false;
+        let mut told = self.transfers_lost(now, id, why);
+        let Some(run) = self.fleet.runs.get_mut(&id) else {
+            return true;
+        };
         if let Some(current) = &run.current {
             let text = self.jobs.text(current.job);
             let why = format!("{why}, while it ran: {text}");

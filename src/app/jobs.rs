@@ -31,6 +31,8 @@ pub(super) struct Job {
     folded: bool,
     interrupts: u32,
     told_input: bool,
+    /// It copies files: its own words say how that went.
+    transfer: bool,
 }
 
 /// All commands that run, and the last one.
@@ -54,6 +56,27 @@ impl Jobs {
 
     pub(super) fn worst(&self) -> u8 {
         self.worst
+    }
+
+    /// A transfer begins on these nodes.
+    pub(super) fn begin_transfer(&mut self, now: Instant, text: &str, ids: &[NodeId]) -> u64 {
+        self.next += 1;
+        self.running.push(Job {
+            id: self.next,
+            text: brief(text),
+            since: now,
+            deadline: None,
+            pending: ids.to_vec(),
+            all: ids.to_vec(),
+            results: HashMap::new(),
+            printed: false,
+            gather: None,
+            folded: false,
+            interrupts: 0,
+            told_input: false,
+            transfer: true,
+        });
+        self.next
     }
 
     /// The start of a command, for messages.
@@ -197,6 +220,7 @@ impl App {
             folded,
             interrupts: 0,
             told_input: false,
+            transfer: false,
         });
         for node in ids {
             self.want(node);
@@ -303,9 +327,10 @@ impl App {
             gather.end(id, outcome.clone());
         }
         let folded = entry.folded;
+        let told = entry.transfer && matches!(outcome, Outcome::Exit(_));
         if self.printer.format() == Format::Json {
             json::end(&mut self.out, &name, &outcome, took);
-        } else if !outcome.is_ok() && !folded {
+        } else if !(outcome.is_ok() || folded || told) {
             let text = status::ended(&name, &outcome, took, self.setup.colours);
             self.notice_raw(&text);
         }
@@ -324,7 +349,9 @@ impl App {
         };
         let mut job = self.jobs.running.remove(at);
         job.deadline = None;
-        if job.folded {
+        if job.transfer {
+            self.transfer_done(now, id);
+        } else if job.folded {
             self.report(&job);
         } else if !job.printed
             && self.printer.format() != Format::Json
@@ -378,6 +405,10 @@ impl App {
         job.interrupts += 1;
         let (id, again) = (job.id, job.interrupts > 1);
         let pending = job.pending.clone();
+        if job.transfer {
+            self.cancel_transfer(now, id, again);
+            return true;
+        }
         if job.folded && !again {
             let Some(job) = self.jobs.running.pop() else {
                 return false;

@@ -23,11 +23,13 @@ mod say;
 mod session;
 mod shells;
 mod show;
+mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
+pub use transfers::disk;
 
 use crate::cloud;
 use crate::command::{Line, Settings};
@@ -80,6 +82,8 @@ pub enum Event<'a> {
     KeyLocked(PathBuf),
     /// News of EC2, to the question of this number.
     Cloud(u64, cloud::News),
+    /// News of this machine's files, to the question of this number.
+    Disk(u64, disk::DiskNews),
 }
 
 /// What a provider did or found out.
@@ -201,6 +205,8 @@ pub enum Effect {
     Provider(u64, ProviderOp, String, Vec<String>),
     /// Ask EC2: request number, where, what. [`Event::Cloud`] answers.
     Cloud(u64, cloud::Account, cloud::Ask),
+    /// Something about this machine's files. [`Event::Disk`] answers under this number.
+    Disk(u64, disk::DiskAsk),
     /// Append to the history file.
     History(String),
     /// Take what is known of a host's key out of dust's known-hosts file: the name there.
@@ -246,6 +252,8 @@ pub trait Host {
     fn random(&self) -> [u8; 12];
     /// True if the file is there.
     fn exists(&self, path: &Path) -> bool;
+    /// True if it is a folder.
+    fn is_dir(&self, path: &Path) -> bool;
     /// What others appended to the history file since the last look.
     fn history_news(&mut self) -> Vec<u8>;
 }
@@ -303,6 +311,8 @@ pub struct App {
     channels: channels::Channels,
     /// Those of them that are lent to others.
     loans: loans::Loans,
+    /// Files on their way.
+    transfers: transfers::Transfers,
     /// The raw shells.
     desk: raw::Desk,
     printer: Printer,
@@ -385,6 +395,7 @@ impl App {
             feed: None,
             channels: channels::Channels::default(),
             loans: loans::Loans::default(),
+            transfers: transfers::Transfers::default(),
             desk: raw::Desk::default(),
             printer: Printer::new(format),
             out: Vec::new(),
@@ -447,6 +458,7 @@ impl App {
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),
             Event::Cloud(request, news) => self.cloud_news(now, request, news),
+            Event::Disk(ticket, news) => self.disk_news(now, ticket, news),
         }
         self.advance(now);
     }
@@ -459,6 +471,7 @@ impl App {
         self.cloud_tick(now);
         self.prompt_tick(now);
         self.raw_tick(now);
+        self.transfers_tick(now);
         self.advance(now);
     }
 
@@ -473,6 +486,7 @@ impl App {
             self.jobs.next_deadline(),
             self.cloud_deadline(),
             self.desk.next_deadline(),
+            self.transfers.next_deadline(self.now),
             prompt,
         ]
         .into_iter()

@@ -416,6 +416,7 @@ impl App {
         }
         let mut below = prompt.below();
         below.extend(self.progress(prompt.palette));
+        below.extend(self.transfer_rows(prompt.palette));
         let text = prompt.palette.paint(Role::Prompt, &text);
         (format!("{text}$ "), below)
     }

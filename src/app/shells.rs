@@ -40,6 +40,7 @@ impl App {
             run.hear(now);
             self.effects.push_back(Effect::Flush(id));
             self.boot_ready(now, id);
+            self.transfers_up(id);
         }
         self.feed_prepare(id);
         self.open_loans(id);

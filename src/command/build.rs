@@ -1,8 +1,9 @@
 //! How commands with more than a target are made of their words.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::commands::{Command, SecAction};
+use super::commands::{Command, Copying, SecAction};
 use super::settings;
 use super::table::Args;
 use crate::error::Result;
@@ -100,4 +101,23 @@ pub(super) fn history(args: &mut Args) -> Result<Command> {
         ),
     };
     Ok(Command::History { count })
+}
+
+/// The words and options of `put` and `get`; which word is what, only those who know the nodes can
+/// tell.
+pub(super) fn copying(args: &mut Args, least: usize) -> Result<(Vec<PathBuf>, Copying)> {
+    let words: Vec<PathBuf> = std::iter::from_fn(|| args.path()).collect();
+    if words.len() < least {
+        return Err(args.missing("TARGET"));
+    }
+    if words.iter().any(|word| word.as_os_str().is_empty()) {
+        return Err(args.misuse("a word is empty"));
+    }
+    let copy = Copying {
+        deep: args.given("recursive"),
+        keep: args.given("preserve"),
+        resume: args.given("resume"),
+        check: args.given("check"),
+    };
+    Ok((words, copy))
 }

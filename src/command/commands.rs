@@ -41,6 +41,13 @@ pub enum Command {
     },
     /// Leave.
     Exit,
+    /// Bring files of nodes here.
+    Get {
+        /// The nodes, files of theirs, maybe a folder here.
+        words: Vec<PathBuf>,
+        /// How.
+        copy: Copying,
+    },
     /// Explain.
     Help {
         /// What.
@@ -62,6 +69,13 @@ pub enum Command {
     Plan {
         /// For which nodes; none: the working set.
         target: Option<String>,
+    },
+    /// Bring files to nodes.
+    Put {
+        /// Files, the nodes, maybe a folder of theirs.
+        words: Vec<PathBuf>,
+        /// How.
+        copy: Copying,
     },
     /// Open connections anew.
     Reconnect {
@@ -131,6 +145,19 @@ pub enum Command {
     },
 }
 
+/// How files are copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copying {
+    /// Folders, too.
+    pub deep: bool,
+    /// Modes and times are kept.
+    pub keep: bool,
+    /// What an earlier run left unfinished is gone on with.
+    pub resume: bool,
+    /// The copies are compared with what they were made of.
+    pub check: bool,
+}
+
 /// What `ec2sec` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecAction {
@@ -152,6 +179,35 @@ const YES: Flag = Flag {
     repeats: false,
     doc: "Do not ask.",
 };
+
+const fn copy_flag(short: Option<char>, long: &'static str, doc: &'static str) -> Flag {
+    Flag {
+        short,
+        long: Some(long),
+        value: None,
+        repeats: false,
+        doc,
+    }
+}
+
+const COPY: &[Flag] = &[
+    copy_flag(
+        Some('r'),
+        "recursive",
+        "Copy folders, too, with all that is in them.",
+    ),
+    copy_flag(Some('p'), "preserve", "Keep modes and times."),
+    copy_flag(
+        None,
+        "resume",
+        "Go on with what an earlier run left unfinished.",
+    ),
+    copy_flag(
+        None,
+        "check",
+        "Compare SHA-256 of each copy with the file, and force the copy to disk.",
+    ),
+];
 
 /// All commands, by name. Everything that lists commands reads this.
 pub const COMMANDS: &[Spec] = &[
@@ -249,6 +305,29 @@ pub const COMMANDS: &[Spec] = &[
         build: |_| Ok(Command::Exit),
     },
     Spec {
+        name: "get",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[
+            TARGET,
+            Arg::several("FILE", Kind::Free),
+            Arg::optional("DIR", Kind::Dir),
+        ],
+        flags: COPY,
+        summary: "copy files of nodes to this machine",
+        help: "FILE of each node becomes FILE.NODE; with -r, NODE/FILE. Wildcards in FILE are the \
+               nodes' files. The last word is the folder for them, DIR, if it ends in a slash or is \
+               a folder here and FILE stands before it; else they go to dust's own folder. A file \
+               has its name only when it is whole. Links stay links. A failure is told with its \
+               node and file, and the others go on; Ctrl-C removes what is not whole.",
+        examples: &[
+            "get worker* /var/log/syslog",
+            "get -r worker[0-2] /etc/nginx configs/",
+            "get -p master '*.log' results/",
+        ],
+        build: |args| build::copying(args, 2).map(|(words, copy)| Command::Get { words, copy }),
+    },
+    Spec {
         name: "help",
         aliases: &["?"],
         group: Group::Prompt,
@@ -318,6 +397,31 @@ pub const COMMANDS: &[Spec] = &[
                 target: args.target()?,
             })
         },
+    },
+    Spec {
+        name: "put",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[
+            Arg::several("FILE", Kind::File),
+            TARGET,
+            Arg::optional("DIR", Kind::Free),
+        ],
+        flags: COPY,
+        summary: "copy files of this machine to nodes",
+        help: "Each node gets each FILE in its folder DIR, which is the home folder if it is left \
+               out; FILE may be a wildcard. Where DIR is no folder, it is the name of the one FILE's \
+               copy. Of the last two words, the one that names nodes is the target; @ before it \
+               makes that certain. A file has its name only when it is whole, in place of one that \
+               was there. Links that are named are followed, those in folders stay links. A failure \
+               is told with its node and file, and the others go on; Ctrl-C removes what is not \
+               whole.",
+        examples: &[
+            "put app.conf worker* /etc/app/",
+            "put -r site @worker[0-2] /var/www",
+            "put --resume --check image.iso worker*",
+        ],
+        build: |args| build::copying(args, 2).map(|(words, copy)| Command::Put { words, copy }),
     },
     Spec {
         name: "reconnect",

@@ -113,7 +113,7 @@ fn arg(arg: &Arg) -> String {
     match arg.need {
         Need::Required => format!(" Ar {name}"),
         Need::Optional => format!(" Op Ar {name}"),
-        Need::Rest => format!(" Ar {name} ..."),
+        Need::Rest | Need::Several => format!(" Ar {name} ..."),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Need {
     Optional,
     /// One or more words: this and all that follow. Only for the last argument.
     Rest,
+    /// One or more words, with other arguments behind them: the command itself tells them apart.
+    Several,
 }
 
 /// An argument of a command.
@@ -76,6 +78,15 @@ impl Arg {
             name,
             kind,
             need: Need::Rest,
+        }
+    }
+
+    /// One or more words, before other arguments.
+    pub const fn several(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            need: Need::Several,
         }
     }
 
@@ -211,15 +222,15 @@ impl Spec {
         words.extend(self.args.iter().map(|arg| match arg.need {
             Need::Required => arg.name.to_owned(),
             Need::Optional => format!("[{}", arg.name),
-            Need::Rest => format!("{}...", arg.name),
+            Need::Rest | Need::Several => format!("{}...", arg.name),
         }));
         words.join(" ") + &"]".repeat(open)
     }
 
     /// The argument that stands `index` words after the name, not counting options.
     pub fn arg(&self, index: usize) -> Option<&'static Arg> {
-        let last = self.args.last().filter(|arg| arg.need == Need::Rest);
-        self.args.get(index).or(last)
+        let many = |arg: &&Arg| matches!(arg.need, Need::Rest | Need::Several);
+        self.args.get(index).or_else(|| self.args.iter().find(many))
     }
 
     /// The option of this spelling (`-x` or `--long`).

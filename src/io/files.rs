@@ -295,6 +295,10 @@ impl Host for Machine {
         path.exists()
     }
 
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
     fn history_news(&mut self) -> Vec<u8> {
         self.history
             .as_mut()

@@ -3,6 +3,7 @@
 pub mod begin;
 mod client;
 pub mod clock;
+mod disk;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod files;

@@ -377,6 +377,7 @@ impl Loop {
                 };
                 self.app.handle(now, Event::Link(node, attempt, event));
             },
+            Answer::Disk(ticket, news) => self.app.handle(now, Event::Disk(ticket, news)),
             Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
             Answer::Child(result) => {
@@ -418,6 +419,7 @@ impl Loop {
                 Effect::Cloud(request, account, ask) => {
                     self.workers.ask_cloud(request, account, ask);
                 },
+                Effect::Disk(ticket, ask) => self.workers.ask_disk(ticket, ask),
                 Effect::Local(line) => self.start_local(now, &line),
                 Effect::LocalInput(bytes) => match &mut self.local {
                     Some(local) => local.send(&bytes),
@@ -583,6 +585,7 @@ impl Loop {
         if let Some(echo) = &mut self.echo {
             echo.set(true);
         }
+        self.workers.end_disk(Duration::from_secs(2));
         self.links.close_all();
         if let Some(Front::Served(clients)) = self.front.take() {
             clients.leave_open();

@@ -2,7 +2,9 @@
 //! children. It runs on threads that are started here and nowhere else; answers come back through a
 //! channel, and mio's waker tells the loop.
 
+use super::disk::Lanes;
 use super::ssh::{self, Key};
+use crate::app::disk::{DiskAsk, DiskNews};
 use crate::app::{Provided, ProviderOp};
 use crate::cloud;
 use crate::model::NodeId;
@@ -44,6 +46,8 @@ pub enum Answer {
     Child(Result<u8, String>),
     /// News of EC2, to the question of this number.
     Cloud(u64, cloud::News),
+    /// News of this machine's files, to the question of this number.
+    Disk(u64, DiskNews),
 }
 
 /// A session on its way back to the loop.
@@ -78,6 +82,8 @@ pub struct Workers {
     waker: Arc<Waker>,
     running: usize,
     waiting: std::collections::VecDeque<WorkItem>,
+    /// The ways to the threads that copy files.
+    disk: Lanes,
     /// The way to the thread that asks EC2, once there is one.
     #[cfg(feature = "ec2")]
     cloud: Option<super::ec2::Asks>,
@@ -101,6 +107,7 @@ impl Workers {
             waker,
             running: 0,
             waiting: std::collections::VecDeque::new(),
+            disk: Lanes::default(),
             #[cfg(feature = "ec2")]
             cloud: None,
         }
@@ -115,12 +122,33 @@ impl Workers {
     /// The next answer, if there is one.
     pub fn answer(&mut self) -> Option<Answer> {
         let answer = self.answers.try_recv().ok()?;
-        // EC2's thread is none of those that are counted.
-        if !matches!(answer, Answer::Cloud(..)) {
+        // The threads of EC2 and of the disk are none of those that are counted.
+        if !matches!(answer, Answer::Cloud(..) | Answer::Disk(..)) {
             self.running = self.running.saturating_sub(1);
             self.start_some();
         }
         Some(answer)
+    }
+
+    /// Does something about this machine's files; [`Answer::Disk`] says what came of it.
+    #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
+    pub fn ask_disk(&mut self, ticket: u64, ask: DiskAsk) {
+        let (sender, waker) = (&self.sender, &self.waker);
+        self.disk.ask(ticket, ask, &mut |lane| {
+            let (sender, waker) = (sender.clone(), Arc::clone(waker));
+            std::thread::spawn(move || {
+                super::disk::serve(&lane, move |ticket, news| {
+                    if sender.send(Answer::Disk(ticket, news)).is_ok() {
+                        drop(waker.wake());
+                    }
+                });
+            });
+        });
+    }
+
+    /// The end of all work on files.
+    pub fn end_disk(&mut self, limit: std::time::Duration) {
+        self.disk.end(limit);
     }
 
     /// Asks EC2; [`Answer::Cloud`] brings what there is to say, one by one.

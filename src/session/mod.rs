@@ -8,4 +8,5 @@ pub mod detach;
 pub mod feed;
 pub mod known_hosts;
 pub mod life;
+pub mod sftp;
 pub mod shell;

@@ -16,7 +16,8 @@ use crate::model::Size;
 /// ended long ago), no mouse or focus reports, cursor keys and keypad as usual, wrapping, the
 /// whole screen scrolls, ASCII, the cursor seen and of its usual shape, no colours, kitty's and
 /// xterm's keyboard modes off (xterm's control sequences; kitty's keyboard protocol).
-pub const RESET: &[u8] = b"\x1b7\x1b[?1049l\x1b8\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
+pub const RESET: &[u8] =
+    b"\x1b7\x1b[?1049l\x1b8\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
     \x1b[?2004l\x1b[?1l\x1b>\x1b[?7h\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[?25h\x1b[0 q\x1b[<u\
     \x1b[>4;0m\x1b[m";
 

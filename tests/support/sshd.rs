@@ -155,6 +155,28 @@ impl Sshd {
         key
     }
 
+    /// A new node on bash whose home folder is its own, and that folder.
+    pub(crate) fn apart(&self, name: &str) -> (Node, PathBuf) {
+        let bin = self.dir.path().join("bin");
+        let home = self.dir.path().join("home").join(name);
+        fs::create_dir_all(&home).unwrap();
+        let script = LoginShell {
+            executable: &Shell::Bash.executable(&bin),
+            home: &home,
+            owner: &self.owner(),
+            motd: &self.motd,
+        }
+        .script();
+        let file = bin.join(format!("login-apart-{name}"));
+        fs::write(&file, script).unwrap();
+        let key = self.dir.path().join("keys").join(format!("apart-{name}"));
+        keygen(&key);
+        let bash = deps::path("bash");
+        let command = format!("command=\"{} {}\"", bash.display(), file.display());
+        self.authorize(&key, &command);
+        (self.node(name, Shell::Bash).key(&key), home)
+    }
+
     /// A key that logs in to the account's own login shell.
     pub(crate) fn plain_key(&self) -> PathBuf {
         let key = self.dir.path().join("keys").join("plain");
@@ -357,6 +379,10 @@ fn config_text(dir: &Path, settings: &[(String, String)], port: u16) -> String {
         writeln!(text, "{word} {value}").unwrap();
     }
     for (word, value) in DEFAULTS {
+        // But a subsystem must be mentioned only once.
+        if settings.iter().any(|(other, _)| other == word) {
+            continue;
+        }
         writeln!(text, "{word} {value}").unwrap();
     }
     if !settings.iter().any(|(word, _)| word == "SetEnv") {

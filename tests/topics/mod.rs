@@ -24,5 +24,6 @@ mod shells;
 mod stdin;
 mod targets_cli;
 mod testbed;
+mod transfer;
 mod warm;
 mod without_aws;

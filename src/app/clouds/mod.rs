@@ -209,7 +209,10 @@ impl App {
     }
 
     fn awaits_inventory(&self, line: &Line) -> bool {
-        let at = matches!(line, Line::At { .. });
+        let at = matches!(
+            line,
+            Line::At { .. } | Line::Builtin(Command::Put { .. } | Command::Get { .. })
+        );
         let mut asked = self.clouds.asked.values();
         self.provider_works(at) || asked.any(|asked| asked.what == What::Inventory)
     }

@@ -98,6 +98,9 @@ impl Host for Desk {
     fn exists(&self, _: &Path) -> bool {
         false
     }
+    fn is_dir(&self, path: &Path) -> bool {
+        path.ends_with("here")
+    }
     fn history_news(&mut self) -> Vec<u8> {
         Vec::new()
     }

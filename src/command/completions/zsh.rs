@@ -103,7 +103,7 @@ fn case(names: &str, specs: &[String]) -> String {
 /// `'1:TARGET:_dust_targets'`
 fn arg(index: usize, arg: &Arg) -> String {
     let place = match arg.need {
-        Need::Required => format!("{}:", index + 1),
+        Need::Required | Need::Several => format!("{}:", index + 1),
         Need::Optional => format!("{}::", index + 1),
         Need::Rest => "*:".to_owned(),
     };

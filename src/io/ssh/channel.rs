@@ -187,6 +187,30 @@ impl Side {
         news: &mut dyn FnMut(News<'_>),
     ) -> Result<Option<Step>, Fault> {
         let id = self.id;
+        if let Some(step) = self.read_streams(buffer, news)? {
+            return Ok(Some(step));
+        }
+        if let Some(status) = super::closed(&self.channel) {
+            // Its last words may have come along with its end.
+            if let Some(step) = self.read_streams(buffer, news)? {
+                return Ok(Some(step));
+            }
+            news(News::Channel(id, ChannelEvent::Closed(status)));
+            return Ok(None);
+        }
+        if self.channel.is_eof() && !std::mem::replace(&mut self.eof, true) {
+            news(News::Channel(id, ChannelEvent::Eof));
+            return Ok(Some(Step::Done));
+        }
+        Ok(Some(Step::Wait))
+    }
+
+    fn read_streams(
+        &self,
+        buffer: &mut [u8],
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Result<Option<Step>, Fault> {
+        let id = self.id;
         for is_stderr in [true, false] {
             match self.channel.read_nonblocking(buffer, is_stderr) {
                 Ok(0) | Err(SshError::TryAgain) => {},
@@ -203,14 +227,6 @@ impl Side {
                 Err(error) => return Err(fault(&error)),
             }
         }
-        if let Some(status) = super::closed(&self.channel) {
-            news(News::Channel(id, ChannelEvent::Closed(status)));
-            return Ok(None);
-        }
-        if self.channel.is_eof() && !std::mem::replace(&mut self.eof, true) {
-            news(News::Channel(id, ChannelEvent::Eof));
-            return Ok(Some(Step::Done));
-        }
-        Ok(Some(Step::Wait))
+        Ok(None)
     }
 }

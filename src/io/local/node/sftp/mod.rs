@@ -16,7 +16,9 @@ use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::time::TimeSpec;
 
-use self::packet::{Answer, Attrs, Code, Fields, Refusal, long_name};
+use self::packet::{Refusal, long_name, path};
+use crate::session::sftp::packet::kind::{ATTRS, DATA, HANDLE, NAME, STATUS};
+use crate::session::sftp::packet::{Attrs, Code, Fields, Packet as Answer};
 
 /// The largest packet taken, in bytes; OpenSSH's clients use as much.
 const MAX_PACKET: u32 = 256 * 1024;
@@ -38,12 +40,6 @@ const EXTENSIONS: [(&str, &str); 5] = [
     ("lsetstat@openssh.com", "1"),
     ("limits@openssh.com", "1"),
 ];
-
-const STATUS: u8 = 101;
-const HANDLE: u8 = 102;
-const DATA: u8 = 103;
-const NAME: u8 = 104;
-const ATTRS: u8 = 105;
 
 /// Serves until the client closes its end.
 pub(super) fn serve(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
@@ -124,7 +120,7 @@ impl Server {
     fn request(&mut self, kind: u8, id: u32, mut f: Fields<'_>) -> Result<Option<Answer>, Refusal> {
         match kind {
             3 => {
-                let (path, flags, attrs) = (f.path()?, f.number()?, f.attrs()?);
+                let (path, flags, attrs) = (path(&mut f)?, f.number()?, f.attrs()?);
                 return self.open(id, &path, flags, &attrs).map(Some);
             },
             4 => {
@@ -151,30 +147,30 @@ impl Server {
                     file.write_all_at(data, offset)?;
                 }
             },
-            7 => return Ok(Some(attrs_of(id, &fs::symlink_metadata(f.path()?)?))),
+            7 => return Ok(Some(attrs_of(id, &fs::symlink_metadata(path(&mut f)?)?))),
             8 => return Ok(Some(attrs_of(id, &self.file(&mut f)?.0.metadata()?))),
-            9 => set_attrs(&f.path()?, &f.attrs()?)?,
+            9 => set_attrs(&path(&mut f)?, &f.attrs()?)?,
             10 => set_file_attrs(self.file(&mut f)?.0, &f.attrs()?)?,
             11 => {
-                let path = f.path()?;
+                let path = path(&mut f)?;
                 let entries = fs::read_dir(&path)?;
                 return self.give(id, Open::Dir { path, entries }).map(Some);
             },
             12 => return self.names(id, Self::handle(&mut f)?).map(Some),
-            13 => fs::remove_file(f.path()?)?,
+            13 => fs::remove_file(path(&mut f)?)?,
             14 => {
-                let (path, attrs) = (f.path()?, f.attrs()?);
+                let (path, attrs) = (path(&mut f)?, f.attrs()?);
                 DirBuilder::new()
                     .mode(attrs.mode.unwrap_or(0o777) & 0o7777)
                     .create(path)?;
             },
-            15 => fs::remove_dir(f.path()?)?,
-            16 => return Ok(Some(one_name(id, &real_path(&f.path()?)?))),
-            17 => return Ok(Some(attrs_of(id, &fs::metadata(f.path()?)?))),
-            18 => rename(&f.path()?, &f.path()?)?,
-            19 => return Ok(Some(one_name(id, &fs::read_link(f.path()?)?))),
+            15 => fs::remove_dir(path(&mut f)?)?,
+            16 => return Ok(Some(one_name(id, &real_path(&path(&mut f)?)?))),
+            17 => return Ok(Some(attrs_of(id, &fs::metadata(path(&mut f)?)?))),
+            18 => rename(&path(&mut f)?, &path(&mut f)?)?,
+            19 => return Ok(Some(one_name(id, &fs::read_link(path(&mut f)?)?))),
             // The target first, as OpenSSH has it and so everybody else; the draft says otherwise.
-            20 => std::os::unix::fs::symlink(f.path()?, f.path()?)?,
+            20 => std::os::unix::fs::symlink(path(&mut f)?, path(&mut f)?)?,
             200 => return self.extended(id, f),
             _ => return Err(Refusal::new(Code::Unsupported, "no such request")),
         }
@@ -183,10 +179,10 @@ impl Server {
 
     fn extended(&self, id: u32, mut f: Fields<'_>) -> Result<Option<Answer>, Refusal> {
         match f.string()? {
-            b"posix-rename@openssh.com" => fs::rename(f.path()?, f.path()?)?,
-            b"hardlink@openssh.com" => fs::hard_link(f.path()?, f.path()?)?,
+            b"posix-rename@openssh.com" => fs::rename(path(&mut f)?, path(&mut f)?)?,
+            b"hardlink@openssh.com" => fs::hard_link(path(&mut f)?, path(&mut f)?)?,
             b"fsync@openssh.com" => self.file(&mut f)?.0.sync_all()?,
-            b"lsetstat@openssh.com" => set_link_attrs(&f.path()?, &f.attrs()?)?,
+            b"lsetstat@openssh.com" => set_link_attrs(&path(&mut f)?, &f.attrs()?)?,
             b"limits@openssh.com" => {
                 let limits = [
                     u64::from(MAX_PACKET),
@@ -260,7 +256,7 @@ impl Server {
         };
         let mut answer = Answer::new(0);
         let mut count = 0;
-        while answer.len() < NAMES {
+        while answer.size() < NAMES {
             let Some(entry) = entries.next().transpose()? else {
                 break;
             };

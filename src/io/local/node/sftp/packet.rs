@@ -1,5 +1,4 @@
-//! The packets of SFTP version 3, as a server reads and writes them
-//! (draft-ietf-secsh-filexfer-02 §3 to §7).
+//! What a server's answers say beside the packets' own fields: refusals, and files as they are listed.
 
 use std::fs::Metadata;
 use std::io;
@@ -7,17 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// How a request ended (§7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    Ok = 0,
-    Eof = 1,
-    NoSuchFile = 2,
-    PermissionDenied = 3,
-    Failure = 4,
-    BadMessage = 5,
-    Unsupported = 8,
-}
+use crate::session::sftp::packet::{Attrs, Code, Fields, Short};
 
 /// Why a request cannot be done.
 #[derive(Debug)]
@@ -33,8 +22,10 @@ impl Refusal {
             text: text.into(),
         }
     }
+}
 
-    fn short() -> Self {
+impl From<Short> for Refusal {
+    fn from(_: Short) -> Self {
         Self::new(Code::BadMessage, "the packet is too short")
     }
 }
@@ -59,82 +50,15 @@ impl From<nix::Error> for Refusal {
     }
 }
 
-/// What is left of a packet that is being read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(super) fn byte(&mut self) -> Result<u8, Refusal> {
-        let (byte, rest) = self.0.split_first().ok_or_else(Refusal::short)?;
-        self.0 = rest;
-        Ok(*byte)
-    }
-
-    pub(super) fn number(&mut self) -> Result<u32, Refusal> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or_else(Refusal::short)?;
-        self.0 = rest;
-        Ok(u32::from_be_bytes(*bytes))
-    }
-
-    pub(super) fn long(&mut self) -> Result<u64, Refusal> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or_else(Refusal::short)?;
-        self.0 = rest;
-        Ok(u64::from_be_bytes(*bytes))
-    }
-
-    pub(super) fn string(&mut self) -> Result<&'a [u8], Refusal> {
-        let length = usize::try_from(self.number()?).map_err(|_| Refusal::short())?;
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or_else(Refusal::short)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    /// An empty path means the folder that the server works in.
-    pub(super) fn path(&mut self) -> Result<PathBuf, Refusal> {
-        let bytes = self.string()?;
-        let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
-        Ok(if bytes.is_empty() {
-            ".".into()
-        } else {
-            path.into()
-        })
-    }
-
-    /// §5. Extended attributes are skipped.
-    pub(super) fn attrs(&mut self) -> Result<Attrs, Refusal> {
-        let flags = self.number()?;
-        let mut attrs = Attrs::default();
-        if flags & SIZE != 0 {
-            attrs.size = Some(self.long()?);
-        }
-        if flags & OWNER != 0 {
-            attrs.owner = Some((self.number()?, self.number()?));
-        }
-        if flags & MODE != 0 {
-            attrs.mode = Some(self.number()?);
-        }
-        if flags & TIMES != 0 {
-            attrs.times = Some((self.number()?, self.number()?));
-        }
-        Ok(attrs)
-    }
-}
-
-const SIZE: u32 = 1;
-const OWNER: u32 = 2;
-const MODE: u32 = 4;
-const TIMES: u32 = 8;
-
-/// The attributes of a file (§5), as far as they are given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Attrs {
-    pub(super) size: Option<u64>,
-    /// User and group.
-    pub(super) owner: Option<(u32, u32)>,
-    /// Type and permissions, as in `st_mode`.
-    pub(super) mode: Option<u32>,
-    /// Access and modification, in seconds since 1970.
-    pub(super) times: Option<(u32, u32)>,
+/// A path. An empty one means the folder that the server works in.
+pub(super) fn path(fields: &mut Fields<'_>) -> Result<PathBuf, Short> {
+    let bytes = fields.string()?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+    Ok(if bytes.is_empty() {
+        ".".into()
+    } else {
+        path.into()
+    })
 }
 
 impl From<&Metadata> for Attrs {
@@ -147,80 +71,6 @@ impl From<&Metadata> for Attrs {
             mode: Some(meta.mode()),
             times: Some((seconds(meta.atime()), seconds(meta.mtime()))),
         }
-    }
-}
-
-/// An answer that is being written; the length comes first, at the end.
-#[derive(Debug)]
-pub(super) struct Answer(Vec<u8>);
-
-impl Answer {
-    pub(super) fn new(kind: u8) -> Self {
-        Self(vec![0, 0, 0, 0, kind])
-    }
-
-    /// An answer to the request of this number.
-    pub(super) fn to(id: u32, kind: u8) -> Self {
-        Self::new(kind).number(id)
-    }
-
-    pub(super) fn number(mut self, n: u32) -> Self {
-        self.0.extend(n.to_be_bytes());
-        self
-    }
-
-    pub(super) fn long(mut self, n: u64) -> Self {
-        self.0.extend(n.to_be_bytes());
-        self
-    }
-
-    pub(super) fn string(self, bytes: &[u8]) -> Self {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let mut this = self.number(length);
-        this.0.extend(bytes);
-        this
-    }
-
-    pub(super) fn attrs(self, attrs: &Attrs) -> Self {
-        let flag = |given: bool, flag: u32| if given { flag } else { 0 };
-        let mut this = self.number(
-            flag(attrs.size.is_some(), SIZE)
-                | flag(attrs.owner.is_some(), OWNER)
-                | flag(attrs.mode.is_some(), MODE)
-                | flag(attrs.times.is_some(), TIMES),
-        );
-        if let Some(size) = attrs.size {
-            this = this.long(size);
-        }
-        if let Some((user, group)) = attrs.owner {
-            this = this.number(user).number(group);
-        }
-        if let Some(mode) = attrs.mode {
-            this = this.number(mode);
-        }
-        if let Some((read, written)) = attrs.times {
-            this = this.number(read).number(written);
-        }
-        this
-    }
-
-    /// Takes over the fields of another, unfinished one.
-    pub(super) fn append(mut self, other: &Self) -> Self {
-        self.0.extend(other.0.iter().skip(5));
-        self
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The packet as it is sent.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        let length = u32::try_from(self.0.len().saturating_sub(4)).unwrap_or(u32::MAX);
-        if let Some(head) = self.0.first_chunk_mut() {
-            *head = length.to_be_bytes();
-        }
-        self.0
     }
 }
 
@@ -287,7 +137,6 @@ fn date(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn dates() {
@@ -299,24 +148,6 @@ mod tests {
             (-1, "1969-12-31 23:59"),
         ] {
             assert_eq!(date(seconds), want);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn attributes_come_back(
-            size in any::<Option<u64>>(),
-            owner in any::<Option<(u32, u32)>>(),
-            mode in any::<Option<u32>>(),
-            times in any::<Option<(u32, u32)>>(),
-        ) {
-            let attrs = Attrs { size, owner, mode, times };
-            let bytes = Answer::new(1).attrs(&attrs).finish();
-            let mut fields = Fields(&bytes);
-            prop_assert_eq!(fields.number().unwrap() as usize, bytes.len() - 4);
-            prop_assert_eq!(fields.byte().unwrap(), 1);
-            prop_assert_eq!(fields.attrs().unwrap(), attrs);
-            prop_assert!(fields.0.is_empty());
         }
     }
 }

@@ -1,0 +1,198 @@
+//! How transfers end: on one node, on all, early, or because a connection is gone.
+
+use super::super::{App, Effect};
+use super::progress::amount;
+use super::{Engine, Work};
+use crate::error::Error;
+use crate::model::{NodeId, Outcome};
+use crate::output::status;
+use crate::session::sftp::plan::Fault;
+use crate::target::fold;
+use std::time::Instant;
+
+/// So many faults of one node are told one by one.
+const FAULTS_TOLD: usize = 10;
+
+impl App {
+    /// Tells what failed on a node, and looks whether all is done there.
+    pub(super) fn settle_member(&mut self, now: Instant, job: u64, at: usize) {
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        let cancelled = transfer.cancelled;
+        let Some(member) = transfer.members.get_mut(at) else {
+            return;
+        };
+        let faults = match &mut member.engine {
+            Some(Engine::Up(upload)) => upload.take_faults(),
+            Some(Engine::Down(download)) => download.take_faults(),
+            None => return,
+        };
+        let done = member.engine.as_ref().is_some_and(Engine::is_done);
+        let mut nth = member.faults;
+        member.faults += faults.iter().filter(|fault| !fault.mild).count();
+        let failed = member.faults;
+        let id = member.id;
+        for fault in faults {
+            self.tell_fault(job, id, &fault, nth);
+            nth += usize::from(!fault.mild);
+        }
+        if !done {
+            return;
+        }
+        if failed > FAULTS_TOLD {
+            self.notice_of(id, &format!("{} more files failed", failed - FAULTS_TOLD));
+        }
+        let outcome = match failed {
+            _ if cancelled => Outcome::Interrupted,
+            0 => Outcome::Exit(0),
+            _ => Outcome::Exit(1),
+        };
+        self.member_over(now, job, at, outcome);
+    }
+
+    fn tell_fault(&mut self, job: u64, id: NodeId, fault: &Fault, nth: usize) {
+        let path = String::from_utf8_lossy(&fault.path).into_owned();
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        let word = transfer.word;
+        if fault.here {
+            // All nodes lack the same file.
+            let text = format!("{word}: {path}: {}", fault.why);
+            if !transfer.told.contains(&text) {
+                transfer.told.push(text.clone());
+                self.error(&Error::failed(text));
+            }
+        } else if nth < FAULTS_TOLD {
+            self.notice_of(id, &format!("{path}: {}", fault.why));
+        }
+    }
+
+    /// Nothing more can be copied on a node; why.
+    pub(super) fn member_failed(&mut self, now: Instant, job: u64, at: usize, why: &str) {
+        let member = self.transfers.get(job).and_then(|t| t.members.get(at));
+        let Some(member) = member.filter(|member| !member.over) else {
+            return;
+        };
+        let id = member.id;
+        self.notice_of(id, why);
+        self.member_over(now, job, at, Outcome::Exit(1));
+    }
+
+    /// A node takes no part any more.
+    pub(super) fn member_over(&mut self, now: Instant, job: u64, at: usize, outcome: Outcome) {
+        self.close_download(job, at);
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        let Some(member) = transfer.members.get_mut(at).filter(|member| !member.over) else {
+            return;
+        };
+        member.over = true;
+        if let Some(engine) = member.engine.take() {
+            (member.moved, member.whole) = (engine.moved(), engine.whole());
+        }
+        let id = member.id;
+        let checker = member.checker.take().map(|checker| checker.channel);
+        let channels = [member.channel.take(), checker];
+        if let Work::Put(source) = &mut transfer.work {
+            source.cache.left(at);
+        }
+        for channel in channels.into_iter().flatten() {
+            self.transfers.routes.remove(&(id, channel));
+            self.effects.push_back(Effect::CloseChannel(id, channel));
+        }
+        if let Some(run) = self.fleet.get_mut(id) {
+            run.transfers = run.transfers.saturating_sub(1);
+        }
+        self.job_ended(now, job, id, outcome, None);
+    }
+
+    /// All nodes of a transfer are done.
+    pub(in crate::app) fn transfer_done(&mut self, now: Instant, job: u64) {
+        let Some(at) = self.transfers.list.iter().position(|t| t.job == job) else {
+            return;
+        };
+        let transfer = self.transfers.list.remove(at);
+        self.transfers.tickets.retain(|_, (of, _)| *of != job);
+        if self.transfers.list.is_empty() {
+            self.transfers.tick_at = None;
+        }
+        if let Work::Put(source) = &transfer.work {
+            for (item, _) in source.paths.iter().enumerate() {
+                let key = super::disk::FileKey(source.first_key + item as u64);
+                if transfer.cancelled {
+                    let ask = super::disk::DiskAsk::Forget(key);
+                    self.effects.push_back(Effect::Disk(0, ask));
+                }
+            }
+        }
+        let some: Vec<&super::Member> = transfer.members.iter().filter(|m| m.whole > 0).collect();
+        if some.is_empty() {
+            return;
+        }
+        let moved: u64 = some.iter().map(|member| member.moved).sum();
+        let whole: usize = some.iter().map(|member| member.whole).sum();
+        let names: Vec<String> = some.iter().map(|member| self.name(member.id)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let who = status::counted(&names, &|names| fold(names));
+        let took = now.saturating_duration_since(transfer.began);
+        let files = if whole == 1 { "file" } else { "files" };
+        let pace = super::progress::pace(moved, took);
+        let text = format!(
+            "{who}: {} {whole} {files}, {} in {}{pace}",
+            transfer.word,
+            amount(moved),
+            status::duration(took),
+        );
+        self.notice(&text);
+    }
+
+    /// Ctrl-C: what is not whole goes. The second time nobody waits for that.
+    pub(in crate::app) fn cancel_transfer(&mut self, now: Instant, job: u64, again: bool) {
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        transfer.cancelled = true;
+        for at in 0..transfer.members.len() {
+            let uploads = self.with_upload(now, job, at, |upload, view| upload.cancel(view));
+            if uploads.is_none() || again {
+                self.member_over(now, job, at, Outcome::Interrupted);
+            } else {
+                self.settle_member(now, job, at);
+            }
+        }
+        self.serve(now);
+    }
+
+    /// A node's connection is gone, or never came: what was to be copied there was not. True if that
+    /// was told.
+    pub(in crate::app) fn transfers_lost(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
+        let mut lost = Vec::new();
+        for transfer in &self.transfers.list {
+            let of_node = |member: &super::Member| member.id == id && !member.over;
+            let at = transfer.members.iter().position(of_node);
+            lost.extend(at.map(|at| (transfer.job, at)));
+        }
+        for (job, at) in &lost {
+            let text = self.jobs.text(*job);
+            let outcome = Outcome::Lost(format!("{why}, before it was done: {text}"));
+            self.member_over(now, *job, *at, outcome);
+        }
+        self.serve(now);
+        !lost.is_empty()
+    }
+
+    /// A node's channels are gone.
+    pub(in crate::app) fn transfers_cut(&mut self, now: Instant, id: NodeId) {
+        let mut cut = self
+            .transfers
+            .list
+            .iter()
+            .flat_map(|transfer| &transfer.members);
+        if cut.any(|member| member.id == id && member.channel.is_some()) {
+            self.transfers_lost(now, id, "the connection was closed");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What there is to copy: files that were named, by wildcards too, and what is in folders.
+
+use super::read::facts;
+use super::why;
+use crate::app::disk::{Found, FoundKind};
+use crate::session::sftp::pattern;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+/// So deep are folders entered; deeper ones are a mistake.
+const DEPTH_MAX: usize = 256;
+
+type Wrong = Vec<(PathBuf, String)>;
+
+/// All of it, or what is wrong with it.
+pub(super) fn list(paths: &[PathBuf], deep: bool) -> Result<Vec<Found>, Wrong> {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    for path in paths {
+        for path in expand(path) {
+            if let Err(error) = named(&path, deep, &mut found, &mut wrong) {
+                wrong.push((path, error));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(found)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// A file that was named. What it leads to is copied if it is a link.
+fn named(path: &Path, deep: bool, found: &mut Vec<Found>, wrong: &mut Wrong) -> Result<(), String> {
+    let meta = fs::metadata(path).map_err(|error| why(&error))?;
+    let whole;
+    let name = match path.file_name() {
+        Some(name) => name,
+        // `.` and `..` have the names of what they lead to.
+        None => {
+            whole = fs::canonicalize(path).map_err(|error| why(&error))?;
+            whole.file_name().unwrap_or_default()
+        },
+    };
+    let goes = name.as_bytes().to_vec();
+    if meta.is_dir() && !deep {
+        return Err("it is a folder; -r copies it".to_owned());
+    }
+    if meta.is_dir() && goes.is_empty() {
+        return Err("it has no name".to_owned());
+    }
+    enter(path, goes, &meta, 0, found, wrong);
+    Ok(())
+}
+
+fn enter(
+    path: &Path,
+    goes: Vec<u8>,
+    meta: &Metadata,
+    depth: usize,
+    found: &mut Vec<Found>,
+    wrong: &mut Wrong,
+) {
+    let kind = meta.file_type();
+    let what = if kind.is_dir() {
+        FoundKind::Folder(facts(meta))
+    } else if kind.is_file() {
+        FoundKind::File(facts(meta))
+    } else if kind.is_symlink() {
+        match fs::read_link(path) {
+            Ok(to) => FoundKind::Link(to.into_os_string().into_vec()),
+            Err(error) => {
+                wrong.push((path.to_owned(), why(&error)));
+                return;
+            },
+        }
+    } else {
+        FoundKind::Other
+    };
+    found.push(Found {
+        path: path.to_owned(),
+        goes: goes.clone(),
+        kind: what,
+    });
+    if !kind.is_dir() {
+        return;
+    }
+    let entries = match fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        _ if depth >= DEPTH_MAX => {
+            wrong.push((path.to_owned(), "the folders are too deep".to_owned()));
+            return;
+        },
+        Err(error) => {
+            wrong.push((path.to_owned(), why(&error)));
+            return;
+        },
+        Ok(entries) => entries,
+    };
+    let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).collect();
+    names.sort();
+    for name in names {
+        let path = path.join(&name);
+        let goes = [&goes[..], b"/", name.as_bytes()].concat();
+        match fs::symlink_metadata(&path) {
+            Ok(meta) => enter(&path, goes, &meta, depth + 1, found, wrong),
+            // It went meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {},
+            Err(error) => wrong.push((path, why(&error))),
+        }
+    }
+}
+
+/// The paths that a wildcard means; the path itself where it means none, or is a file's name.
+fn expand(path: &Path) -> Vec<PathBuf> {
+    if !pattern::is_wild(path.as_os_str().as_bytes()) || fs::symlink_metadata(path).is_ok() {
+        return vec![path.to_owned()];
+    }
+    let mut found = vec![PathBuf::new()];
+    for part in path.components() {
+        let name = part.as_os_str();
+        if !pattern::is_wild(name.as_bytes()) {
+            for path in &mut found {
+                path.push(name);
+            }
+            continue;
+        }
+        found = found
+            .into_iter()
+            .flat_map(|folder| {
+                let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+                let names = entries.map(|entry| entry.file_name());
+                let fit =
+                    |other: &std::ffi::OsString| pattern::fits(name.as_bytes(), other.as_bytes());
+                let mut names: Vec<_> = names.filter(fit).collect();
+                names.sort();
+                names.into_iter().map(move |name| folder.join(name))
+            })
+            .collect();
+    }
+    found.retain(|path| fs::symlink_metadata(path).is_ok());
+    if found.is_empty() {
+        found.push(path.to_owned());
+    }
+    found
+}

@@ -1,0 +1,341 @@
+use super::super::lab::{Entry, Server, openssh};
+use super::*;
+use proptest::prelude::*;
+
+/// This machine: what was written, and how the wishes went.
+#[derive(Default)]
+struct Here {
+    growing: HashMap<usize, (Place, Vec<u8>)>,
+    files: BTreeMap<String, Vec<u8>>,
+    facts: BTreeMap<String, Facts>,
+    folders: Vec<String>,
+    links: BTreeMap<String, String>,
+    /// What an earlier run left.
+    rest: Option<Vec<u8>>,
+    full: bool,
+    most: usize,
+}
+
+fn shown(place: &[Vec<u8>]) -> String {
+    String::from_utf8_lossy(&place.join(&b'/')).into_owned()
+}
+
+impl Here {
+    fn fulfil(&mut self, download: &mut Download, shared: &mut Shared) -> bool {
+        let wishes = download.take_wishes();
+        let any = !wishes.is_empty();
+        for wish in wishes {
+            match wish {
+                Wish::Folder(place, _) => {
+                    self.folders.push(shown(&place));
+                    download.made(&place, Ok(()), shared);
+                },
+                Wish::FolderFacts(place, facts) => {
+                    self.facts.insert(shown(&place), facts);
+                    download.made(&place, Ok(()), shared);
+                },
+                Wish::Link(place, to) => {
+                    let to = String::from_utf8(to).unwrap();
+                    self.links.insert(shown(&place), to);
+                    download.made(&place, Ok(()), shared);
+                },
+                Wish::Create {
+                    file,
+                    place,
+                    resume,
+                    ..
+                } => {
+                    let rest = self.rest.clone().filter(|_| resume).unwrap_or_default();
+                    let held = rest.len() as u64;
+                    self.growing.insert(file, (place, rest));
+                    self.most = self.most.max(self.growing.len());
+                    download.created(file, Ok(held), shared);
+                },
+                Wish::Write(file, offset, data) => {
+                    let result = if self.full {
+                        Err("no space".to_owned())
+                    } else {
+                        if let Some((_, bytes)) = self.growing.get_mut(&file) {
+                            let (at, end) = {
+                                let at = usize::try_from(offset).unwrap();
+                                (at, at + data.len())
+                            };
+                            bytes.resize(bytes.len().max(end), 0);
+                            bytes[at..end].copy_from_slice(&data);
+                        }
+                        Ok(())
+                    };
+                    download.written(file, data.len(), result, shared);
+                },
+                Wish::Compare(file, _) => download.compared(file, Ok(()), shared),
+                Wish::Name {
+                    file,
+                    size,
+                    name,
+                    facts,
+                } => {
+                    let (mut place, bytes) = self.growing.remove(&file).unwrap();
+                    assert_eq!(bytes.len() as u64, size);
+                    place.pop();
+                    place.push(name);
+                    self.facts.extend(facts.map(|facts| (shown(&place), facts)));
+                    self.files.insert(shown(&place), bytes);
+                    download.named_here(file, Ok(()), shared);
+                },
+                Wish::Leave(file, keep) => {
+                    if let Some((_, bytes)) = self.growing.remove(&file)
+                        && keep
+                    {
+                        self.rest = Some(bytes);
+                    }
+                },
+            }
+        }
+        any
+    }
+}
+
+fn run(
+    patterns: &[&str],
+    deep: bool,
+    how: How,
+    server: &mut Server,
+    here: &mut Here,
+) -> Vec<String> {
+    let patterns = patterns.iter().map(|text| text.as_bytes().to_vec());
+    let mut download = Download::new(patterns.collect(), deep, how, b"n1".to_vec(), 5);
+    let mut shared = Shared::default();
+    let mut faults = Vec::new();
+    for _ in 0..100_000 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        let answers = server.answers(!bytes.is_empty());
+        for piece in answers.chunks(1000) {
+            if let Err(Broken(why)) = download.receive(piece, &mut shared) {
+                faults.push(why);
+                download.cancel(&mut shared);
+            }
+        }
+        let any = here.fulfil(&mut download, &mut shared);
+        faults.extend(download.take_faults().into_iter().map(|fault| {
+            let mark = if fault.mild { "note " } else { "" };
+            format!(
+                "{mark}{}: {}",
+                String::from_utf8_lossy(&fault.path),
+                fault.why
+            )
+        }));
+        if bytes.is_empty() && answers.is_empty() && !any {
+            assert!(download.is_done(), "{download:?}");
+            assert!(here.growing.is_empty());
+            assert_eq!((shared.room, shared.files), (ROOM, OPEN_MAX));
+            return faults;
+        }
+    }
+    panic!("it never ends");
+}
+
+const PLAIN: How = How {
+    keep: false,
+    resume: false,
+    check: false,
+};
+
+fn file(bytes: &[u8]) -> Entry {
+    Entry::File(bytes.to_vec(), 0o640, 1234)
+}
+
+fn big(size: usize) -> Vec<u8> {
+    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
+#[test]
+fn a_file_of_a_node_has_the_nodes_name() {
+    for size in [0, 1, 131_072, 131_073, 5_000_000] {
+        for (shuffle, read_max) in [(1, usize::MAX), (5, 10_000), (1, 40_000)] {
+            let bytes = big(size);
+            let mut server = openssh().with("f", file(&bytes));
+            (server.shuffle, server.read_max) = (shuffle, read_max);
+            let mut here = Here::default();
+            let faults = run(&["f"], false, PLAIN, &mut server, &mut here);
+            assert_eq!(faults, [""; 0]);
+            assert!(here.files["f.n1"] == bytes, "{size}");
+            assert_eq!(here.files.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn wildcards_are_the_nodes_own() {
+    let mut server = openssh();
+    for path in ["a.log", "b.log", ".c.log", "x[1]", "x1"] {
+        server = server.with(path, file(path.as_bytes()));
+    }
+    for folder in ["d1", "d2", "e"] {
+        server = server.with(folder, Entry::Folder(0o755, 1));
+        server = server.with(&format!("{folder}/in"), file(folder.as_bytes()));
+    }
+    for (patterns, files, faults) in [
+        (&["*.log"][..], &["a.log.n1", "b.log.n1"][..], &[][..]),
+        (&["x[1]"], &["x[1].n1"], &[]),
+        (&["x[1-2]"], &["x1.n1"], &[]),
+        (&["d1/in"], &["in.n1"], &[]),
+        (&["e/*"], &["in.n1"], &[]),
+        (&["*.txt"], &[], &["*.txt: nothing there fits"]),
+        (&["no"], &[], &["no: there is no such file"]),
+        (&["d1"], &[], &["d1: it is a folder; -r copies it"]),
+        (
+            &["d1/in", "d2/in"],
+            &["in.n1"],
+            &["d2/in: another file was copied to in.n1"],
+        ),
+    ] {
+        let mut here = Here::default();
+        let told = run(patterns, false, PLAIN, &mut server, &mut here);
+        assert_eq!(told, faults, "{patterns:?}");
+        let found: Vec<&str> = here.files.keys().map(String::as_str).collect();
+        assert_eq!(found, files, "{patterns:?}");
+    }
+    // Several that fit, of one name.
+    let mut here = Here::default();
+    let told = run(&["d?/*"], false, PLAIN, &mut server, &mut here);
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
+fn folders_come_with_all_that_is_in_them() {
+    let mut server = openssh()
+        .with("d", Entry::Folder(0o750, 77))
+        .with("d/e", Entry::Folder(0o500, 78))
+        .with("d/e/f", file(b"deep"))
+        .with("d/empty", Entry::Folder(0o755, 79))
+        .with("d/l", Entry::Link(b"/etc/passwd".to_vec()));
+    for n in 0..200 {
+        server = server.with(&format!("d/f{n}"), file(b"x"));
+    }
+    let keep = How {
+        keep: true,
+        ..PLAIN
+    };
+    let mut here = Here::default();
+    let faults = run(&["d"], true, keep, &mut server, &mut here);
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(here.files.len(), 201);
+    assert_eq!(here.files["n1/d/e/f"], b"deep");
+    here.folders.sort();
+    assert_eq!(here.folders, ["n1/d", "n1/d/e", "n1/d/empty"]);
+    assert_eq!(here.links["n1/d/l"], "/etc/passwd");
+    assert_eq!(here.facts["n1/d"].modified, 77);
+    assert_eq!(here.facts["n1/d/f0"].mode, 0o640);
+    assert!(here.most <= FILES_MAX);
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let folder = Attrs {
+        mode: Some(0o040_755),
+        ..Attrs::default()
+    };
+    let plain = Attrs {
+        mode: Some(0o100_644),
+        ..Attrs::default()
+    };
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    for name in ["..", ".", "../x", "/etc/cron.d/x", "a/b", "a\0b", ""] {
+        server.lies.push((name.as_bytes().to_vec(), plain));
+        server.lies.push((name.as_bytes().to_vec(), folder));
+    }
+    server.lies.push((vec![b'x'; 300], plain));
+    let mut here = Here::default();
+    let faults = run(&["d"], true, PLAIN, &mut server, &mut here);
+    assert_eq!(faults.len(), 11, "{faults:?}");
+    assert!(here.files.is_empty());
+    assert_eq!(here.folders, ["n1/d"]);
+    // A folder that holds itself ends somewhere.
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    let path: String = (0..200).fold("d".to_owned(), |path, _| {
+        server
+            .tree
+            .insert(path.clone().into_bytes(), Entry::Folder(0o755, 1));
+        path + "/d"
+    });
+    drop(path);
+    let mut here = Here::default();
+    let faults = run(&["d"], true, PLAIN, &mut server, &mut here);
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].ends_with("the folders are too deep"));
+}
+
+#[test]
+fn what_is_not_what_it_says_gets_no_name() {
+    // Longer than it is.
+    let mut server = openssh().with("f", file(b"short"));
+    server.false_size = Some(1 << 40);
+    let mut here = Here::default();
+    let faults = run(&["f"], false, PLAIN, &mut server, &mut here);
+    assert_eq!(faults, ["f: it is shorter than its server says"]);
+    assert!(here.files.is_empty());
+    // Of no known size, as in /proc.
+    let bytes = big(300_000);
+    let mut server = openssh().with("f", file(&bytes));
+    server.false_size = Some(0);
+    let mut here = Here::default();
+    assert_eq!(run(&["f"], false, PLAIN, &mut server, &mut here), [""; 0]);
+    assert!(here.files["f.n1"] == bytes);
+    // No room here.
+    let mut server = openssh().with("f", file(&bytes)).with("g", file(b""));
+    let mut here = Here {
+        full: true,
+        ..Here::default()
+    };
+    let faults = run(&["f", "g"], false, PLAIN, &mut server, &mut here);
+    assert_eq!(faults[..1], ["f.n1: no space"]);
+    assert_eq!(here.files.keys().collect::<Vec<_>>(), ["g.n1"]);
+}
+
+#[test]
+fn a_rest_is_gone_on_with() {
+    let bytes = big(9_000_000);
+    let mut server = openssh().with("f", file(&bytes));
+    let how = How {
+        resume: true,
+        ..PLAIN
+    };
+    let mut here = Here {
+        rest: Some(bytes[..8_000_000].to_vec()),
+        ..Here::default()
+    };
+    assert_eq!(run(&["f"], false, how, &mut server, &mut here), [""; 0]);
+    assert!(here.files["f.n1"] == bytes);
+    let reads = server.asked.iter().filter(|kind| **kind == 5).count();
+    assert!(reads < 40, "{reads}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Whatever names and kinds a server lists: what is written is below the node's folder.
+    #[test]
+    fn no_listing_leads_out(
+        lies in proptest::collection::vec(
+            ("(\\.|/|a|\\.\\.|\0|\n| ){0,4}", prop_oneof![
+                Just(None), Just(Some(0o040_755_u32)), Just(Some(0o100_644)), Just(Some(0o120_777)),
+                Just(Some(0o010_644)),
+            ]),
+            0..8,
+        ),
+    ) {
+        let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+        server.lies = lies
+            .into_iter()
+            .map(|(name, mode)| (name.into_bytes(), Attrs { mode, ..Attrs::default() }))
+            .collect();
+        let mut here = Here::default();
+        run(&["d"], true, PLAIN, &mut server, &mut here);
+        for place in here.files.keys().chain(&here.folders).chain(here.links.keys()) {
+            let mut parts = place.split('/');
+            prop_assert_eq!(parts.next(), Some("n1"));
+            prop_assert!(parts.all(|part| !["", ".", ".."].contains(&part)));
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! One file on its way to a node: it grows under a temporary name beside its place, is measured (and
+//! compared), and takes its name in one step.
+
+use super::super::client::{Handle, Refusal, Reply, flag};
+use super::super::packet::{Attrs, Code, FileType};
+use super::super::plan::{BLOCK, Facts, Fault, name, part_name};
+use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
+
+/// What a request about a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// What is left of an earlier run.
+    Rest,
+    Open,
+    /// So many bytes.
+    Write(u32),
+    Attributes,
+    Sync,
+    /// How long it has become.
+    Size,
+    Close,
+    /// Nobody waits for the answer's content.
+    Tidy,
+    /// Why it could not be written.
+    Space,
+    Link,
+    Rename,
+    /// What has the name goes: the server cannot replace it.
+    Clear,
+    RenameAgain,
+    /// Why it cannot have the name.
+    Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Resting,
+    Opening,
+    Flowing,
+    /// All is sent; the last answers are awaited.
+    Sealed,
+    Comparing,
+    Naming,
+    /// It failed, and is being removed.
+    Leaving,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Active {
+    phase: Phase,
+    facts: Facts,
+    link: bool,
+    place: Vec<u8>,
+    part: Vec<u8>,
+    salted: bool,
+    handle: Option<Handle>,
+    /// From here on it is to be sent.
+    next: u64,
+    /// Requests without an answer.
+    awaited: usize,
+    size: Option<u64>,
+    error: Option<Fault>,
+    /// The error has no reason: a full disk, maybe.
+    ask_why: bool,
+    /// It exists on the node.
+    there: bool,
+}
+
+impl Active {
+    /// The next piece to be sent.
+    pub(super) fn block(&self) -> u64 {
+        self.next / BLOCK
+    }
+
+    /// More of it is to be sent.
+    pub(super) fn is_hungry(&self) -> bool {
+        let open = [Phase::Resting, Phase::Opening, Phase::Flowing].contains(&self.phase);
+        open && !self.link
+    }
+
+    pub(super) fn needs(&self, block: u64) -> bool {
+        self.is_hungry() && self.block() <= block
+    }
+}
+
+impl Upload {
+    pub(super) fn begin_file(&mut self, item: usize, facts: Facts) {
+        self.begin(item, facts, false);
+        if self.how.resume {
+            self.ask(item, Step::Rest, |client, tag, active| {
+                client.stat(tag, &active.part, false);
+            });
+        } else {
+            self.open_part(item, flag::EXCLUSIVE);
+        }
+    }
+
+    /// A link is made under another name and then takes its own, so that one that is there is
+    /// replaced in one step, too.
+    pub(super) fn begin_link(&mut self, item: usize, target: &[u8]) {
+        self.begin(item, Facts::default(), true);
+        self.salt_part(item);
+        self.ask(item, Step::Link, |client, tag, active| {
+            active.phase = Phase::Sealed;
+            client.symlink(tag, target, &active.part);
+        });
+    }
+
+    fn begin(&mut self, item: usize, facts: Facts, link: bool) {
+        let path = self.plan.items.get(item).map(|item| item.path.as_slice());
+        let place = self.place(path.unwrap_or_default());
+        let part = beside(&place, &part_name(name(&place), &facts, None));
+        let active = Active {
+            phase: Phase::Resting,
+            facts,
+            link,
+            place,
+            part,
+            salted: false,
+            handle: None,
+            next: 0,
+            awaited: 0,
+            size: None,
+            error: None,
+            ask_why: false,
+            there: false,
+        };
+        self.active.insert(item, active);
+    }
+
+    /// Gives it a name that nobody else has.
+    fn salt_part(&mut self, item: usize) {
+        let salt = self.salt.wrapping_add(item as u64);
+        if let Some(active) = self.active.get_mut(&item) {
+            active.salted = true;
+            let part = part_name(name(&active.place), &active.facts, Some(salt));
+            active.part = beside(&active.place, &part);
+        }
+    }
+
+    fn ask(
+        &mut self,
+        item: usize,
+        step: Step,
+        request: impl FnOnce(&mut super::Client<Tag>, Tag, &mut Active),
+    ) {
+        if let Some(active) = self.active.get_mut(&item) {
+            active.awaited += 1;
+            request(&mut self.client, Tag::File(item, step), active);
+        }
+    }
+
+    fn open_part(&mut self, item: usize, how: u32) {
+        self.ask(item, Step::Open, |client, tag, active| {
+            active.phase = Phase::Opening;
+            let attrs = Attrs {
+                mode: Some(active.facts.mode & 0o777),
+                ..Attrs::default()
+            };
+            client.open(tag, &active.part, flag::WRITE | flag::CREATE | how, &attrs);
+        });
+    }
+
+    /// An answer about a file.
+    pub(super) fn answered(
+        &mut self,
+        item: usize,
+        step: Step,
+        result: Result<Reply, Refusal>,
+        blocks: &mut dyn Blocks,
+    ) {
+        let Some(active) = self.active.get_mut(&item) else {
+            return;
+        };
+        active.awaited -= 1;
+        if active.phase == Phase::Leaving {
+            self.answered_late(item, step, result);
+            self.go_on(item, blocks);
+            return;
+        }
+        match (step, result) {
+            (Step::Rest, Ok(Reply::Attrs(attrs))) if self.how.resume => {
+                let size = attrs.size.unwrap_or(0);
+                if attrs.file_type() == Some(FileType::File) && size <= active.facts.size {
+                    // What was on the way at its end may have holes before it.
+                    let sure = size.saturating_sub(WINDOW) / BLOCK * BLOCK;
+                    active.next = sure;
+                    self.moved += sure;
+                    self.open_part(item, 0);
+                } else {
+                    self.salt_part(item);
+                    self.open_part(item, flag::EXCLUSIVE);
+                }
+            },
+            (Step::Rest, _) => self.open_part(item, flag::EXCLUSIVE),
+            (Step::Open, Ok(Reply::Handle(handle))) => {
+                active.handle = Some(handle);
+                active.there = true;
+                active.phase = Phase::Flowing;
+                if self.cancelled {
+                    self.give_up(item, None, blocks);
+                }
+            },
+            // Somebody else's, or a rest of an earlier run.
+            (Step::Open, Err(refusal)) if refusal.code == Code::Failure && !active.salted => {
+                self.salt_part(item);
+                self.open_part(item, flag::EXCLUSIVE);
+            },
+            (Step::Write(count), result) => {
+                self.flying -= u64::from(count);
+                match result {
+                    Ok(_) => self.moved += u64::from(count),
+                    Err(refusal) => {
+                        active.ask_why |= refusal.code == Code::Failure;
+                        let why = format!("it cannot be written: {}", refusal.reason());
+                        self.give_up(item, Some(why), blocks);
+                    },
+                }
+            },
+            (Step::Size, Ok(Reply::Attrs(attrs))) => active.size = attrs.size,
+            (Step::Attributes, Err(refusal)) => {
+                let why = format!("its mode and times cannot be kept: {}", refusal.reason());
+                let place = active.place.clone();
+                self.fault(&place, why);
+            },
+            (Step::Link, Ok(_)) => {
+                active.there = true;
+                self.rename(item);
+            },
+            (Step::Rename | Step::RenameAgain, Ok(_)) => self.finished(item),
+            (Step::Rename, Err(refusal)) => self.not_renamed(item, &refusal),
+            (Step::Clear, _) => self.ask(item, Step::RenameAgain, |client, tag, active| {
+                client.rename(tag, &active.part, &active.place);
+            }),
+            (Step::RenameAgain, Err(refusal)) => {
+                let part = String::from_utf8_lossy(&active.part).into_owned();
+                active.there = false;
+                let why = format!(
+                    "it cannot get its name: {}; its content is in {part}",
+                    refusal.reason()
+                );
+                self.give_up(item, Some(why), blocks);
+            },
+            (Step::Why, result) => {
+                let folder = matches!(result, Ok(Reply::Attrs(attrs))
+                    if attrs.file_type() == Some(FileType::Folder));
+                let why = if folder {
+                    "a folder has this name"
+                } else {
+                    "it cannot get its name: the node's system refused it"
+                };
+                self.give_up(item, Some(why.to_owned()), blocks);
+            },
+            (Step::Open, Err(refusal)) if refusal.code == Code::NoSuchFile => {
+                let why = "there is no such folder".to_owned();
+                self.give_up(item, Some(why), blocks);
+            },
+            (Step::Tidy | Step::Space | Step::Attributes | Step::Size, _) => {},
+            (Step::Sync | Step::Close | Step::Open, Ok(_)) => {},
+            (Step::Sync | Step::Close | Step::Link | Step::Open, Err(refusal)) => {
+                active.ask_why |= refusal.code == Code::Failure;
+                self.give_up(item, Some(refusal.reason()), blocks);
+            },
+        }
+        self.go_on(item, blocks);
+    }
+
+    /// An answer about a file that has failed.
+    fn answered_late(&mut self, item: usize, step: Step, result: Result<Reply, Refusal>) {
+        match (step, result) {
+            (Step::Write(count), _) => self.flying -= u64::from(count),
+            (Step::Space, Ok(Reply::Space(bytes, files))) if bytes < BLOCK || files == 0 => {
+                let active = self.active.get_mut(&item);
+                if let Some(error) = active.and_then(|active| active.error.as_mut()) {
+                    error.why = "no space is left on the node's disk".to_owned();
+                }
+            },
+            (Step::Link, Ok(_)) => self.ask(item, Step::Tidy, |client, tag, active| {
+                client.remove(tag, &active.part);
+            }),
+            _ => {},
+        }
+    }
+
+    /// Sends the next pieces of a file, as many as there is room for.
+    pub(super) fn send_some(&mut self, item: usize, blocks: &mut dyn Blocks) {
+        let chunk = u64::from(self.client.write_max());
+        while self.has_room() {
+            let Some(active) = self.active.get_mut(&item) else {
+                return;
+            };
+            let (Phase::Flowing, Some(handle)) = (active.phase, &active.handle) else {
+                return;
+            };
+            let size = active.facts.size;
+            if active.next >= size && size > 0 {
+                self.seal(item);
+                return;
+            }
+            let block = active.block();
+            let data = match blocks.block(item, block) {
+                Supply::Here(data) => data,
+                Supply::Coming => return,
+                Supply::Failed(why) => {
+                    let path = self.plan.items.get(item).map(|item| item.path.clone());
+                    active.error = Some(Fault {
+                        path: path.unwrap_or_default(),
+                        why,
+                        here: true,
+                        mild: false,
+                    });
+                    self.give_up(item, None, blocks);
+                    return;
+                },
+            };
+            let within = active.next % BLOCK;
+            let from = usize::try_from(within).unwrap_or(usize::MAX);
+            let rest = data.get(from..).unwrap_or_default();
+            let count = rest.len().min(usize::try_from(chunk).unwrap_or(usize::MAX));
+            let piece = rest.get(..count).unwrap_or_default();
+            if piece.is_empty() && size > 0 {
+                let why = "it became shorter while it was read".to_owned();
+                self.give_up(item, Some(why), blocks);
+                return;
+            }
+            if !piece.is_empty() {
+                let length = u32::try_from(count).unwrap_or(u32::MAX);
+                let tag = Tag::File(item, Step::Write(length));
+                self.client.write(tag, handle, active.next, piece);
+                active.awaited += 1;
+                active.next += count as u64;
+                self.flying += count as u64;
+            }
+            if count == rest.len() {
+                blocks.taken(item, block);
+            }
+            if active.next >= size {
+                self.seal(item);
+                return;
+            }
+        }
+    }
+
+    /// All of it is on the way: what follows is read by the server behind it (§6.1).
+    fn seal(&mut self, item: usize) {
+        let how = self.how;
+        let sync = how.check && self.client.extensions().fsync;
+        let Some(active) = self.active.get_mut(&item) else {
+            return;
+        };
+        active.phase = Phase::Sealed;
+        let Some(handle) = active.handle.take() else {
+            return;
+        };
+        if how.keep {
+            let attrs = Attrs {
+                mode: Some(active.facts.mode & 0o7777),
+                times: Some(active.facts.times()),
+                ..Attrs::default()
+            };
+            self.ask(item, Step::Attributes, |client, tag, _| {
+                client.fsetstat(tag, &handle, &attrs);
+            });
+        }
+        if sync {
+            self.ask(item, Step::Sync, |client, tag, _| {
+                client.fsync(tag, &handle);
+            });
+        }
+        self.ask(item, Step::Size, |client, tag, _| {
+            client.fstat(tag, &handle);
+        });
+        self.ask(item, Step::Close, |client, tag, _| {
+            client.close(tag, &handle);
+        });
+    }
+
+    /// Looks whether a file's phase is over.
+    fn go_on(&mut self, item: usize, blocks: &mut dyn Blocks) {
+        let Some(active) = self.active.get_mut(&item) else {
+            return;
+        };
+        if active.awaited > 0 {
+            return;
+        }
+        match active.phase {
+            Phase::Sealed if active.size != Some(active.facts.size) && !active.link => {
+                let (wanted, size) = (active.facts.size, active.size);
+                let why = match size {
+                    Some(size) => format!("{size} of {wanted} bytes have arrived"),
+                    None => "its server does not say how long it is there".to_owned(),
+                };
+                self.give_up(item, Some(why), blocks);
+                self.go_on(item, blocks);
+            },
+            Phase::Sealed if self.how.check && !active.link => {
+                active.phase = Phase::Comparing;
+                let part = active.part.clone();
+                self.wishes.push(Wish::Compare(item, part));
+            },
+            Phase::Sealed => self.rename(item),
+            Phase::Leaving => {
+                let active = self.active.remove(&item);
+                if let Some(fault) = active.and_then(|active| active.error) {
+                    self.faults.push(fault);
+                }
+            },
+            _ => {},
+        }
+    }
+
+    /// The content was compared, or could not be.
+    pub fn compared(&mut self, item: usize, result: Result<(), String>, blocks: &mut dyn Blocks) {
+        let comparing = self.active.get(&item).map(|active| active.phase) == Some(Phase::Comparing);
+        if !comparing {
+            return;
+        }
+        match result {
+            Ok(()) => self.rename(item),
+            Err(why) => {
+                // What is wrong is not gone on with.
+                let resume = std::mem::replace(&mut self.how.resume, false);
+                self.give_up(item, Some(why), blocks);
+                self.how.resume = resume;
+            },
+        }
+        self.turn(blocks);
+    }
+
+    fn rename(&mut self, item: usize) {
+        self.ask(item, Step::Rename, |client, tag, active| {
+            active.phase = Phase::Naming;
+            client.rename(tag, &active.part, &active.place);
+        });
+    }
+
+    /// Version 3 renames only where there is nothing; OpenSSH's extension fails where a folder is.
+    fn not_renamed(&mut self, item: usize, refusal: &Refusal) {
+        let posix = self.client.extensions().posix_rename;
+        if posix && refusal.code != Code::Unsupported {
+            self.ask(item, Step::Why, |client, tag, active| {
+                client.stat(tag, &active.place, false);
+            });
+        } else {
+            self.ask(item, Step::Clear, |client, tag, active| {
+                client.remove(tag, &active.place);
+            });
+        }
+    }
+
+    fn finished(&mut self, item: usize) {
+        self.active.remove(&item);
+        self.whole += 1;
+    }
+
+    /// A file has failed, or is not wanted any more: it is closed and removed.
+    pub(super) fn give_up(&mut self, item: usize, why: Option<String>, blocks: &mut dyn Blocks) {
+        let statvfs = self.client.extensions().statvfs;
+        let keep_rest = self.how.resume;
+        let Some(active) = self.active.get_mut(&item) else {
+            return;
+        };
+        if active.error.is_none() {
+            active.error = why.map(|why| Fault {
+                path: active.place.clone(),
+                why,
+                here: false,
+                mild: false,
+            });
+        }
+        // One that is about to have its name is as good as whole.
+        if matches!(active.phase, Phase::Leaving)
+            || (active.phase == Phase::Naming && active.error.is_none())
+        {
+            return;
+        }
+        let opening = active.phase == Phase::Opening && active.awaited > 0;
+        if opening && active.error.is_none() {
+            // Its answer is awaited: only then it can be removed.
+            return;
+        }
+        active.phase = Phase::Leaving;
+        blocks.passed(item);
+        let asks = std::mem::take(&mut active.ask_why) && statvfs && active.there;
+        let keeps = keep_rest && !active.salted;
+        let removes = std::mem::take(&mut active.there) && !keeps;
+        if asks {
+            self.ask(item, Step::Space, |client, tag, active| {
+                client.space(tag, &active.part);
+            });
+        }
+        let handle = self.active.get_mut(&item).and_then(|a| a.handle.take());
+        if let Some(handle) = handle {
+            self.ask(item, Step::Tidy, |client, tag, _| {
+                client.close(tag, &handle);
+            });
+        }
+        if removes {
+            self.ask(item, Step::Tidy, |client, tag, active| {
+                client.remove(tag, &active.part);
+            });
+        }
+        self.leave_if_idle(item);
+    }
+
+    fn leave_if_idle(&mut self, item: usize) {
+        let idle = self
+            .active
+            .get(&item)
+            .is_some_and(|active| active.awaited == 0);
+        if idle && let Some(fault) = self.active.remove(&item).and_then(|active| active.error) {
+            self.faults.push(fault);
+        }
+    }
+}
+
+/// Another name in the same folder.
+fn beside(place: &[u8], name: &[u8]) -> Vec<u8> {
+    match place.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => [place.get(..=at).unwrap_or_default(), name].concat(),
+        None => name.to_vec(),
+    }
+}
