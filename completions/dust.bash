@@ -42,7 +42,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit help history keys load plan reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
         none) ;;
         *)
             local -a choices
@@ -133,7 +133,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit help history keys load plan reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill completions ;;
+            *) _dust_words cd diff disconnect ec2sec exit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill completions ;;
         esac
         return
     fi
@@ -145,11 +145,13 @@ _dust() {
         disconnect) flags='--help' kinds=('target') ;;
         ec2sec) flags='--help' kinds=('show add remove' 'target' 'tcp udp icmp all' 'none' 'none') ;;
         exit | quit) flags='--help' kinds=() ;;
+        get) flags='--recursive --preserve --resume --check --help' kinds=('target' 'none' 'dir') ;;
         help | '?') flags='--help' kinds=('topic') ;;
         history) flags='--help' kinds=('none') ;;
         keys) flags='--help' kinds=() ;;
         load) flags='--help' kinds=('file') ;;
         plan) flags='--help' kinds=('target') ;;
+        put) flags='--recursive --preserve --resume --check --help' kinds=('file' 'target' 'none') ;;
         reconnect) flags='--help' kinds=('target') ;;
         refresh) flags='--help' kinds=() ;;
         sessions) flags='--help' kinds=() ;;
