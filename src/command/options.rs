@@ -83,14 +83,15 @@ pub const FLAGS: &[ProgramFlag] = &[
         Some('s'),
         Some("session"),
         Some(("NAME", Kind::Session)),
-        "The session to open or join. Without it, DUST_SESSION, or the cluster's name, or main.",
+        "The session to open, to join, or to use the connections of. Without it, DUST_SESSION, or the \
+         cluster's name, or main.",
     ),
     flag(
         Opt::NoSession,
         None,
         Some("no-session"),
         None,
-        "Run the prompt in this process; it ends with its terminal.",
+        "Run the prompt in this process, or lines over connections of their own.",
     ),
     flag(
         Opt::Line,
