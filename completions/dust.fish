@@ -89,7 +89,7 @@ end
 
 complete -c dust -f
 complete -c dust -n '__dust_first' -s f -l file -r -F -d 'The cluster file to load. Without it, default.cnf in this folder, if there is one'
-complete -c dust -n '__dust_first' -s s -l session -x -a '(__dust_sessions)' -d 'The session to open, to join, or to use the connections of. Without it, DUST_SESSION, or the cluster\'s name, or main'
+complete -c dust -n '__dust_first' -s s -l session -x -a '(__dust_sessions)' -d 'The session to open, join or borrow from; else DUST_SESSION, the cluster\'s name, or main'
 complete -c dust -n '__dust_first' -l no-session -d 'Run the prompt in this process, or lines over connections of their own'
 complete -c dust -n '__dust_first' -s c -x -d 'Run this prompt line and exit. Several are run one after another'
 complete -c dust -n '__dust_first' -s y -l yes -d 'Do not ask before nodes are stopped or destroyed'

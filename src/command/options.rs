@@ -83,8 +83,7 @@ pub const FLAGS: &[ProgramFlag] = &[
         Some('s'),
         Some("session"),
         Some(("NAME", Kind::Session)),
-        "The session to open, to join, or to use the connections of. Without it, DUST_SESSION, or the \
-         cluster's name, or main.",
+        "The session to open, join or borrow from; else DUST_SESSION, the cluster's name, or main.",
     ),
     flag(
         Opt::NoSession,
