@@ -133,7 +133,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill completions ;;
+            *) _dust_words cd diff disconnect ec2sec exit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill ssh proxy completions ;;
         esac
         return
     fi
@@ -167,6 +167,8 @@ _dust() {
         ls) kinds=() ;;
         detach) kinds=('session') ;;
         kill) kinds=('session') ;;
+        ssh) kinds=('target' 'none') ;;
+        proxy) kinds=('target' 'none') ;;
         completions) kinds=('bash zsh fish') ;;
         *) return ;;
     esac

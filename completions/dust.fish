@@ -89,8 +89,8 @@ end
 
 complete -c dust -f
 complete -c dust -n '__dust_first' -s f -l file -r -F -d 'The cluster file to load. Without it, default.cnf in this folder, if there is one'
-complete -c dust -n '__dust_first' -s s -l session -x -a '(__dust_sessions)' -d 'The session to open or join. Without it, DUST_SESSION, or the cluster\'s name, or main'
-complete -c dust -n '__dust_first' -l no-session -d 'Run the prompt in this process; it ends with its terminal'
+complete -c dust -n '__dust_first' -s s -l session -x -a '(__dust_sessions)' -d 'The session to open, join or borrow from; else DUST_SESSION, the cluster\'s name, or main'
+complete -c dust -n '__dust_first' -l no-session -d 'Run the prompt in this process, or lines over connections of their own'
 complete -c dust -n '__dust_first' -s c -x -d 'Run this prompt line and exit. Several are run one after another'
 complete -c dust -n '__dust_first' -s y -l yes -d 'Do not ask before nodes are stopped or destroyed'
 complete -c dust -n '__dust_first' -l json -d 'Print one JSON object a line'
@@ -134,6 +134,10 @@ complete -c dust -n '__dust_first' -a detach -d 'take a session off its terminal
 complete -c dust -n '__dust_arg 0 detach' -a '(__dust_sessions)'
 complete -c dust -n '__dust_first' -a kill -d 'end a session, with its connections and what runs over them'
 complete -c dust -n '__dust_arg 0 kill' -a '(__dust_sessions)'
+complete -c dust -n '__dust_first' -a ssh -d 'a shell, or a command, on a node over a session\'s connection'
+complete -c dust -n '__dust_arg 0 ssh' -a '(__dust_targets)'
+complete -c dust -n '__dust_first' -a proxy -d 'bytes to and from HOST:PORT, as the node sees it'
+complete -c dust -n '__dust_arg 0 proxy' -a '(__dust_targets)'
 complete -c dust -n '__dust_first' -a completions -d 'print the completion script for bash, zsh or fish'
 complete -c dust -n '__dust_arg 0 completions' -a 'bash zsh fish'
 complete -c dust -n __dust_first -a '(__dust_at)'

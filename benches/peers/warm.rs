@@ -39,7 +39,12 @@ fn warm_at(lab: &Lab, tools: &[Tool], nodes: usize) {
     let mut silent = Vec::new();
     for tool in tools {
         let measured = match tool.name {
-            "dust" => vec![prompt(lab, tool, nodes, "@* "), script(lab, tool, nodes)],
+            "dust" => vec![
+                prompt(lab, tool, nodes, "@* "),
+                script(lab, tool, nodes),
+                one_run(lab, tool, nodes, true),
+                one_run(lab, tool, nodes, false),
+            ],
             "polysh" => vec![prompt(lab, tool, nodes, "")],
             "parallel-ssh" => vec![library(lab, tool, nodes)],
             _ => vec![persistent(lab, tool, nodes)],
@@ -123,6 +128,48 @@ fn script(lab: &Lab, tool: &Tool, nodes: usize) -> Option<Row> {
         name: format!("{} -, lines of a script", tool.name),
         wall: many.wall.saturating_sub(one.wall) / over,
         cpu: Some(many.cpu.saturating_sub(one.cpu) / over),
+    })
+}
+
+/// `dust @* true`, over the connections of a session or over its own.
+fn one_run(lab: &Lab, tool: &Tool, nodes: usize, borrows: bool) -> Option<Row> {
+    let file = lab.cluster(nodes);
+    let size = Terminal {
+        rows: 50,
+        cols: 120,
+    };
+    let mut command = lab.command(&lab.dust);
+    command.args(["-s", "bench", "-f", &file]);
+    let mut pty = Pty::spawn(command, size);
+    round(&mut pty, "@* ", nodes, 0)?;
+    let [server] = lab.env.servers()[..] else {
+        return None;
+    };
+    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        let mut command = lab.command(&lab.dust);
+        if !borrows {
+            command.arg("--no-session");
+        }
+        command.args(["-f", &file, "@*", "echo ok"]);
+        let before = process_cpu(server);
+        let cost = run(command, b"").filter(|cost| cost.lines == nodes)?;
+        walls.push(cost.wall);
+        cpus.push(cost.cpu + process_cpu(server).saturating_sub(before));
+    }
+    let mut kill = lab.command(&lab.dust);
+    let killed = kill.args(["kill", "bench"]).status();
+    end(&pty);
+    killed.ok()?;
+    let how = if borrows {
+        "one run over a session"
+    } else {
+        "one run by itself"
+    };
+    Some(Row {
+        name: format!("{} @*, {how}", tool.name),
+        wall: median(walls.get(1..)?)?,
+        cpu: median(cpus.get(1..)?),
     })
 }
 

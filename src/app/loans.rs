@@ -1,10 +1,11 @@
 //! Connections that are lent: the server of a session opens channels on its nodes' connections for
 //! other processes of the same person, and a one-shot run borrows them.
 
+use super::routes::SSH_PORT;
 use super::{App, Effect};
 use crate::config::Provider;
 use crate::model::{NodeId, NodeState, Size};
-use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind, ChannelRequest};
 use ssh_key::sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -175,10 +176,16 @@ impl App {
     ///
     /// # Errors
     /// There is no such node, or none that could be reached.
-    pub fn lend(&mut self, now: Instant, borrower: u32, wanted: Wanted) -> Result<(), String> {
+    pub fn lend(&mut self, now: Instant, borrower: u32, mut wanted: Wanted) -> Result<(), String> {
         self.note_time(now);
         let id = self.lendable(&wanted)?;
         self.prepare(now, id).map_err(|error| error.to_string())?;
+        if let ChannelKind::Forward(host, port @ 0) = &mut wanted.request.kind {
+            // The node's own sshd.
+            "127.0.0.1".clone_into(host);
+            let run = self.fleet.get(id);
+            *port = run.map_or(SSH_PORT, |run| run.life.route().port);
+        }
         let channel = self.channels.next();
         let lent = Lent {
             node: id,

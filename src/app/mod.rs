@@ -29,6 +29,7 @@ mod typed;
 pub use batch::BatchInput;
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
+pub use session::Loaded;
 pub use transfers::disk;
 
 use crate::cloud;
@@ -328,8 +329,8 @@ pub struct App {
     confirm: Option<provide::Confirm>,
     next_request: u64,
     local_runs: bool,
-    /// The files that clusters were loaded from, and their digests, by the clusters' names.
-    sources: HashMap<String, (PathBuf, [u8; 32])>,
+    /// The files that clusters were loaded from, by the clusters' names.
+    sources: HashMap<String, Loaded>,
     /// What was told about the ssh configuration already.
     told_keywords: HashSet<String>,
     seen_usage: u8,

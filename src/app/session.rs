@@ -4,10 +4,13 @@ use super::App;
 use crate::model::Size;
 use std::path::{Path, PathBuf};
 
+/// A cluster file as it was loaded: its path, and the digest of its text ([`super::digest`]).
+pub type Loaded = (PathBuf, [u8; 32]);
+
 impl App {
     /// What a session is, for those who ask: the names of its clusters, the files that they were
     /// loaded from (with digests of their text), and how many nodes they have.
-    pub fn summary(&self) -> (Vec<String>, Vec<(PathBuf, [u8; 32])>, usize) {
+    pub fn summary(&self) -> (Vec<String>, Vec<Loaded>, usize) {
         let clusters = self.inventory.clusters();
         let names: Vec<String> = clusters.iter().map(|one| one.name.clone()).collect();
         let files = names

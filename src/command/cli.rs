@@ -49,6 +49,15 @@ pub enum Input {
     Script,
 }
 
+/// What another program wants of a session's connection to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// A shell or, with words, a command: the node, the command.
+    Ssh(String, Option<String>),
+    /// A connection from the node to this host and port, or to its own sshd.
+    Proxy(String, Option<(String, u16)>),
+}
+
 /// What dust was started for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
@@ -72,6 +81,8 @@ pub enum Invocation {
     },
     /// To do something with sessions: which subcommand, what it names, `--json`.
     Session(Sub, Option<String>, bool),
+    /// To reach a node over a session's connection.
+    Through(Options, Through),
     /// To name the sessions that run, for a completion script.
     CompleteSession,
     /// To be the server of the session of this name.
@@ -232,6 +243,16 @@ impl Given {
                 let json = self.options.json || !words.is_empty();
                 Ok(Invocation::Session(sub.id, None, json))
             },
+            (Sub::Ssh, [node, command @ ..]) => {
+                let command = (!command.is_empty()).then(|| command.join(" "));
+                let through = Through::Ssh(node_name(node)?, command);
+                Ok(Invocation::Through(self.options, through))
+            },
+            (Sub::Proxy, [node, to @ ..]) if to.len() < 2 => {
+                let to = to.first().map(|to| host_and_port(to)).transpose()?;
+                let through = Through::Proxy(node_name(node)?, to);
+                Ok(Invocation::Through(self.options, through))
+            },
             (Sub::Server, [name]) => Ok(Invocation::Server((*name).to_owned())),
             (Sub::Complete, ["session"] | ["session", _]) => Ok(Invocation::CompleteSession),
             (Sub::Complete, ["target", prefix @ ..]) if prefix.len() < 2 => {
@@ -311,6 +332,30 @@ fn rest(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
 
 fn text(word: OsString) -> Result<String> {
     word.into_string().map_err(|word| misuse(&not_text(&word)))
+}
+
+/// One node, with or without an @ before it.
+fn node_name(word: &str) -> Result<String> {
+    let name = word.strip_prefix('@').unwrap_or(word);
+    if name.is_empty() || name.starts_with('-') {
+        return Err(misuse(&format!("`{}` is no node", shown(word))));
+    }
+    Ok(name.to_owned())
+}
+
+/// `host:80`, `[::1]:80`.
+fn host_and_port(word: &str) -> Result<(String, u16)> {
+    let split = word.rsplit_once(':').and_then(|(host, port)| {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host = match bare {
+            Some(bare) => bare,
+            None if host.contains(':') => return None,
+            None => host,
+        };
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        (!host.is_empty()).then(|| (host.to_owned(), port))
+    });
+    split.ok_or_else(|| misuse(&format!("`{}` is no HOST:PORT", shown(word))))
 }
 
 /// A name that a session may have.

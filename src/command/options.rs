@@ -83,14 +83,14 @@ pub const FLAGS: &[ProgramFlag] = &[
         Some('s'),
         Some("session"),
         Some(("NAME", Kind::Session)),
-        "The session to open or join. Without it, DUST_SESSION, or the cluster's name, or main.",
+        "The session to open, join or borrow from; else DUST_SESSION, the cluster's name, or main.",
     ),
     flag(
         Opt::NoSession,
         None,
         Some("no-session"),
         None,
-        "Run the prompt in this process; it ends with its terminal.",
+        "Run the prompt in this process, or lines over connections of their own.",
     ),
     flag(
         Opt::Line,
@@ -202,8 +202,12 @@ pub enum Sub {
     Ls,
     /// A node of such a cluster.
     Node,
+    /// Brings bytes to a TCP port by way of a node.
+    Proxy,
     /// The server of a session.
     Server,
+    /// A shell or a command on a node, as ssh runs it.
+    Ssh,
 }
 
 /// An entry of the table of subcommands.
@@ -273,6 +277,31 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[Arg::optional("NAME", Kind::Session)],
         summary: "end a session, with its connections and what runs over them",
         help: "The same as exit at its prompt. NAME may be left out where there is only one.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Ssh,
+        name: "ssh",
+        args: &[
+            Arg::required("NODE", Kind::Target),
+            Arg::optional("CMD...", Kind::Free),
+        ],
+        summary: "a shell, or a command, on a node over a session's connection",
+        help: "As ssh, for other programs: bytes as they are, the exit status of the command, a \
+               terminal there if there is one here. 255: the node could not be reached, or the \
+               connection was lost. NODE may be CLUSTER/NODE. A session has to run.",
+        hidden: false,
+    },
+    Subcommand {
+        id: Sub::Proxy,
+        name: "proxy",
+        args: &[
+            Arg::required("NODE", Kind::Target),
+            Arg::optional("HOST:PORT", Kind::Free),
+        ],
+        summary: "bytes to and from HOST:PORT, as the node sees it",
+        help: "Over a session's connection, as ssh -W does it. Without HOST:PORT: the node's own \
+               sshd, so that ProxyCommand dust proxy %n in ~/.ssh/config has ssh go that way.",
         hidden: false,
     },
     Subcommand {

@@ -56,6 +56,7 @@ fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         )),
         Invocation::Server(name) => server::main(&name).map(ExitCode::from),
         Invocation::Session(what, name, json) => client::ask(what, name, json).map(ExitCode::from),
+        Invocation::Through(options, what) => client::through(&options, what).map(ExitCode::from),
         Invocation::Run {
             options,
             demo,

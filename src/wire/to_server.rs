@@ -44,7 +44,7 @@ pub enum Purpose {
     Exec(String),
     /// A subsystem, such as `sftp`.
     Subsystem(String),
-    /// A connection from the node to this host and TCP port.
+    /// A connection from the node to this host and TCP port; port 0: to its own sshd.
     Forward(String, u16),
 }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod refused;
+mod through;
 
 use std::process::Stdio;
 

@@ -431,3 +431,35 @@ proptest! {
         drop(parse(words));
     }
 }
+
+#[test]
+fn what_goes_through_a_session() {
+    let through = |words: &str| match parse(words.split_whitespace()) {
+        Ok(Invocation::Through(_, what)) => Some(what),
+        Ok(other) => panic!("{words}: {other:?}"),
+        Err(_) => None,
+    };
+    let ssh =
+        |command: Option<&str>| Some(Through::Ssh("w1".to_owned(), command.map(str::to_owned)));
+    let to = |host: &str, port| Some((host.to_owned(), port));
+    let proxy = |to| Some(Through::Proxy("w1".to_owned(), to));
+    for (words, wanted) in [
+        ("ssh w1", ssh(None)),
+        ("-s lab ssh @w1", ssh(None)),
+        ("ssh w1 ls -l --json", ssh(Some("ls -l --json"))),
+        ("proxy w1", proxy(None)),
+        ("proxy w1 db:5432", proxy(to("db", 5432))),
+        ("proxy w1 [::1]:80", proxy(to("::1", 80))),
+        ("ssh", None),
+        ("ssh -l root", None),
+        ("ssh @", None),
+        ("proxy", None),
+        ("proxy w1 db", None),
+        ("proxy w1 db:0", None),
+        ("proxy w1 :80", None),
+        ("proxy w1 ::1:80", None),
+        ("proxy w1 a:1 b:2", None),
+    ] {
+        assert_eq!(through(words), wanted, "{words}");
+    }
+}

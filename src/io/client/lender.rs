@@ -56,7 +56,7 @@ pub(in crate::io) fn lender(options: &Options, file: Option<&Path>) -> Option<Le
 }
 
 /// The sessions that come into question: the folders of their sockets, and their names.
-fn places(options: &Options) -> Vec<(RuntimeDir, String)> {
+pub(super) fn places(options: &Options) -> Vec<(RuntimeDir, String)> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if options.session.is_none()
         && let Some(socket) = set("DUST_SOCKET")

@@ -4,9 +4,11 @@ mod ask;
 mod lender;
 mod meet;
 mod relay;
+mod through;
 
 pub(super) use ask::ask;
 pub(super) use lender::lender;
+pub(super) use through::through;
 
 use super::{files, program, runtime_dir, sys};
 use crate::command::cli::Options;

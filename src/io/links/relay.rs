@@ -130,16 +130,12 @@ impl Pipe {
     }
 
     /// Sends what there is, as far as the socket takes it.
-    fn send<'a>(&mut self, app: &'a mut App, unsent: impl Fn(&'a App) -> &'a [u8]) -> usize
-    where
-        Self: 'a,
-    {
+    fn send(&mut self, unsent: &[u8]) -> usize {
         self.write();
         if !self.opened || self.over || !self.out.is_empty() {
             return 0;
         }
-        let bytes = unsent(app);
-        let piece = bytes.get(..PIECE).unwrap_or(bytes);
+        let piece = unsent.get(..PIECE).unwrap_or(unsent);
         if !piece.is_empty() {
             self.say(&ToServer::Data(piece));
         }
@@ -267,7 +263,7 @@ impl Relay {
     pub(super) fn flush(&mut self, app: &mut App, id: NodeId) {
         if let Some(shell) = &mut self.shell {
             loop {
-                let count = shell.send(app, |app| app.unsent(id));
+                let count = shell.send(app.unsent(id));
                 if count == 0 {
                     break;
                 }
@@ -276,7 +272,7 @@ impl Relay {
         }
         for (channel, pipe) in &mut self.sides {
             loop {
-                let count = pipe.send(app, |app| app.channel_unsent(id, *channel));
+                let count = pipe.send(app.channel_unsent(id, *channel));
                 if count == 0 {
                     break;
                 }

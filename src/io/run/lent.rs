@@ -6,7 +6,7 @@ use crate::app::{LoanNews, Wanted};
 use crate::io::server::{ClientId, News};
 use crate::model::Size;
 use crate::session::channel::{ChannelKind, ChannelRequest};
-use crate::wire::{OpenChannel, Purpose, ToClient, Variables};
+use crate::wire::{OpenChannel, Purpose, Source, ToClient, Variables};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -38,8 +38,13 @@ impl Loop {
         }
     }
 
-    fn lend(&mut self, now: Instant, id: ClientId, open: OpenChannel) -> Result<(), String> {
-        self.has(&open)?;
+    fn lend(&mut self, now: Instant, id: ClientId, mut open: OpenChannel) -> Result<(), String> {
+        if let Some(source) = open.source.take() {
+            if open.cluster.is_empty() {
+                open.cluster = self.cluster_of(&source)?;
+            }
+            self.has(&open.cluster, &source)?;
+        }
         let request = request(&open)?;
         let wanted = Wanted {
             cluster: open.cluster,
@@ -50,12 +55,16 @@ impl Loop {
         self.app.lend(now, id, wanted)
     }
 
+    /// What the cluster of this file is called.
+    fn cluster_of(&self, source: &Source) -> Result<String, String> {
+        let (names, ..) = self.app.summary();
+        let mut names = names.into_iter();
+        let found = names.find(|name| self.has(name, source).is_ok());
+        found.ok_or_else(|| "it has not loaded this file".to_owned())
+    }
+
     /// The borrower means the cluster file that is loaded here.
-    fn has(&self, open: &OpenChannel) -> Result<(), String> {
-        let Some(source) = &open.source else {
-            return Ok(());
-        };
-        let cluster = &open.cluster;
+    fn has(&self, cluster: &str, source: &Source) -> Result<(), String> {
         let Some((path, digest)) = self.app.source(cluster) else {
             return Err(format!("it has no cluster {cluster} loaded"));
         };

@@ -73,11 +73,11 @@ impl Loop {
         let Some(Front::Served(clients)) = &mut self.front else {
             return;
         };
-        clients.accept(&self.poll, now);
         if clients.next_deadline().is_some_and(|at| at <= now) {
             clients.tick(now, unix_time);
         }
         let news = clients.read(now, unix_time);
+        clients.accept(&self.poll, now);
         self.follow(now, news);
         self.know_client(now);
     }

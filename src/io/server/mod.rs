@@ -4,6 +4,7 @@
 mod channels;
 mod client;
 mod clients;
+mod door;
 mod hear;
 mod kept;
 mod queue;
