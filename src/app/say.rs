@@ -40,6 +40,7 @@ impl App {
 
     /// A line of dust's own: as text, or as `--json` has it.
     fn say(&mut self, text: &str, as_json: impl Fn(&mut Vec<u8>)) {
+        self.hide_progress();
         let prompt = matches!(self.mode, Mode::Prompt(_));
         if prompt || self.setup.terminal {
             self.printer.close(&mut self.out);

@@ -217,6 +217,11 @@ impl App {
             return;
         };
         let Some(shell) = &mut run.shell else { return };
+        if run.queue.is_empty() && run.transfers > 0 {
+            // Nobody waits for the shell; what is copied needs the connection.
+            run.mark_by = Some(now + MARK_WAIT);
+            return;
+        }
         let said = last_line(shell.start_up_output());
         let said = if said.is_empty() {
             String::new()

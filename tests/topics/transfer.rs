@@ -206,7 +206,7 @@ fn a_node_without_sftp_is_named() {
     need!("sshd");
     for (server, why) in [
         ("/bin/false", "its SFTP server ended (exit 1)"),
-        ("/nonexistent", "its SFTP server ended"),
+        ("/nonexistent", "it has no SFTP server"),
         (
             "echo Welcome to n0",
             "its start-up files print: Welcome to n0",

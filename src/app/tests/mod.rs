@@ -1,6 +1,7 @@
 //! The whole of dust but the world: lines and keys in, bytes and effects out.
 
 mod cloud;
+mod copying;
 mod feeding;
 mod jumps;
 mod lab;

@@ -59,6 +59,7 @@ impl App {
                 let said = said.unwrap_or_default();
                 let why = match status {
                     _ if !said.is_empty() => format!("its SFTP server ended: {said}"),
+                    Some(127) => "it has no SFTP server (exit 127)".to_owned(),
                     Some(status) => format!("its SFTP server ended (exit {status})"),
                     None => "its SFTP server ended".to_owned(),
                 };
@@ -184,6 +185,7 @@ impl App {
                 source.cache.tick(now);
             }
         }
+        self.show_progress();
         let some = !self.transfers.list.is_empty();
         self.transfers.tick_at = some.then(|| now + TICK);
         self.serve(now);

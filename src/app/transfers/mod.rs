@@ -139,6 +139,8 @@ pub(super) struct Transfers {
     tick_at: Option<Instant>,
     /// Something has to be looked at without any event.
     urgent: bool,
+    /// The terminal's last row says how far it is (in a batch).
+    shown: bool,
 }
 
 impl Transfers {

@@ -1,6 +1,7 @@
 //! How transfers end: on one node, on all, early, or because a connection is gone.
 
 use super::super::{App, Effect};
+use super::disk::{DiskAsk, FileKey};
 use super::progress::amount;
 use super::{Engine, Work};
 use crate::error::Error;
@@ -114,18 +115,20 @@ impl App {
         let Some(at) = self.transfers.list.iter().position(|t| t.job == job) else {
             return;
         };
+        self.hide_progress();
         let transfer = self.transfers.list.remove(at);
         self.transfers.tickets.retain(|_, (of, _)| *of != job);
         if self.transfers.list.is_empty() {
             self.transfers.tick_at = None;
         }
-        if let Work::Put(source) = &transfer.work {
-            for (item, _) in source.paths.iter().enumerate() {
-                let key = super::disk::FileKey(source.first_key + item as u64);
-                if transfer.cancelled {
-                    let ask = super::disk::DiskAsk::Forget(key);
-                    self.effects.push_back(Effect::Disk(0, ask));
-                }
+        let failed = transfer.cancelled || transfer.members.iter().any(|member| member.faults > 0);
+        if let Work::Put(source) = &transfer.work
+            && failed
+        {
+            // What was read to its end is closed already.
+            for item in 0..source.paths.len() {
+                let ask = DiskAsk::Forget(FileKey(source.first_key + item as u64));
+                self.effects.push_back(Effect::Disk(0, ask));
             }
         }
         let some: Vec<&super::Member> = transfer.members.iter().filter(|m| m.whole > 0).collect();

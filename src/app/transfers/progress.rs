@@ -108,6 +108,31 @@ impl Transfer {
 }
 
 impl App {
+    /// In a batch on a terminal, a row that is written again and again says how far it is; in pipes
+    /// there is nothing of it.
+    pub(super) fn show_progress(&mut self) {
+        let Some(transfer) = self.transfers.list.first() else {
+            return;
+        };
+        if !self.is_batch() || !self.setup.terminal || self.setup.json {
+            return;
+        }
+        let width = usize::from(self.setup.size.cols).saturating_sub(1);
+        let row: String = transfer.total_row().chars().take(width).collect();
+        self.transfers.shown = true;
+        self.printer.close(&mut self.out);
+        self.out.extend_from_slice(b"\r");
+        self.out.extend_from_slice(row.as_bytes());
+        self.out.extend_from_slice(b"\x1b[K");
+    }
+
+    /// Something else is to be written.
+    pub(in crate::app) fn hide_progress(&mut self) {
+        if std::mem::take(&mut self.transfers.shown) {
+            self.out.extend_from_slice(b"\r\x1b[K");
+        }
+    }
+
     /// A row for each transfer, and for the nodes that are furthest behind.
     pub(in crate::app) fn transfer_rows(&self, palette: Palette) -> Vec<String> {
         let mut rows = Vec::new();

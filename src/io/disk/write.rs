@@ -200,3 +200,134 @@ fn link(place: &Below, to: &[u8]) -> io::Result<()> {
     }
     Ok(renamed?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn below(root: &Path, parts: &[&str]) -> Below {
+        Below {
+            root: Arc::from(root),
+            parts: parts.iter().map(|part| part.as_bytes().to_vec()).collect(),
+        }
+    }
+
+    fn create(copies: &mut Copies, place: Below, resume: bool) -> Result<u64, String> {
+        let ask = DiskAsk::Create {
+            key: FileKey(1),
+            place,
+            spare: b"spare".to_vec(),
+            mode: 0o640,
+            resume,
+        };
+        match copies.serve(ask) {
+            Some(DiskNews::Created(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn finish(copies: &mut Copies, size: u64) -> Result<(), String> {
+        let ask = DiskAsk::Name {
+            key: FileKey(1),
+            size,
+            name: b"f".to_vec(),
+            facts: None,
+            sync: true,
+        };
+        match copies.serve(ask) {
+            Some(DiskNews::Done(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn done(copies: &mut Copies, ask: DiskAsk) -> Result<(), String> {
+        match copies.serve(ask) {
+            Some(DiskNews::Done(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_name_and_no_link_leads_out_of_the_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let (root, other) = (temp.path().join("root"), temp.path().join("other"));
+        fs::create_dir(&root).unwrap();
+        fs::create_dir(&other).unwrap();
+        symlink(&other, root.join("link")).unwrap();
+        symlink(other.join("planted"), root.join("part")).unwrap();
+        let copies = &mut Copies::default();
+        for parts in [
+            &["link", "f"][..],
+            &["..", "other", "f"],
+            &["."],
+            &[""],
+            &["a/b"],
+            &["a\0b"],
+        ] {
+            let place = below(&root, parts);
+            assert!(create(copies, place.clone(), false).is_err(), "{parts:?}");
+            assert!(create(copies, place.clone(), true).is_err(), "{parts:?}");
+            let folder = DiskAsk::Folder(place.clone(), 0o755);
+            assert!(done(copies, folder).is_err(), "{parts:?}");
+            let link = DiskAsk::Link(place.clone(), b"x".to_vec());
+            assert!(done(copies, link).is_err(), "{parts:?}");
+            let facts = DiskAsk::FolderFacts(place, Facts::default());
+            assert!(done(copies, facts).is_err(), "{parts:?}");
+        }
+        assert!(done(copies, DiskAsk::Folder(below(&root, &["link"]), 0o755)).is_err());
+        // A link where the copy would grow.
+        assert!(create(copies, below(&root, &["part"]), true).is_err());
+        assert_eq!(create(copies, below(&root, &["part"]), false), Ok(0));
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
+        // A link that has the name is replaced, not followed.
+        symlink(other.join("target"), root.join("f")).unwrap();
+        finish(copies, 0).unwrap();
+        assert!(fs::symlink_metadata(root.join("f")).unwrap().is_file());
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_what_is_whole_gets_its_name_and_the_rest_goes() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        let names = || {
+            let mut names: Vec<_> = fs::read_dir(root)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let copies = &mut Copies::default();
+        let write = DiskAsk::Write(FileKey(1), 2, b"cd".to_vec());
+        create(copies, below(root, &["part"]), false).unwrap();
+        copies.serve(write.clone());
+        assert!(finish(copies, 5).unwrap_err().contains("4 of 5"));
+        assert_eq!(names(), [""; 0]);
+        // It is left, or kept to be gone on with.
+        for (keep, left) in [(false, 0), (true, 1)] {
+            create(copies, below(root, &["part"]), false).unwrap();
+            copies.serve(write.clone());
+            let key = FileKey(1);
+            assert!(copies.serve(DiskAsk::Leave { key, keep }).is_none());
+            assert_eq!(names().len(), left);
+        }
+        assert_eq!(create(copies, below(root, &["part"]), true), Ok(4));
+        copies.serve(DiskAsk::Write(FileKey(1), 0, b"ab".to_vec()));
+        finish(copies, 4).unwrap();
+        assert_eq!(fs::read(root.join("f")).unwrap(), b"abcd");
+        // The end of dust.
+        create(copies, below(root, &["d", "part"]), false).unwrap();
+        drop(std::mem::take(copies));
+        assert_eq!(names(), ["d", "f"]);
+        assert_eq!(fs::read_dir(root.join("d")).unwrap().count(), 0);
+        // A link takes the place of a file in one step.
+        done(copies, DiskAsk::Link(below(root, &["f"]), b"to".to_vec())).unwrap();
+        assert_eq!(fs::read_link(root.join("f")).unwrap(), Path::new("to"));
+        assert_eq!(names(), ["d", "f"]);
+    }
+}
