@@ -27,6 +27,7 @@ mod parts;
 mod raw;
 mod table;
 mod tools;
+mod transfer;
 mod warm;
 
 use options::{Options, Part};
@@ -58,6 +59,7 @@ fn main() {
             Part::Memory => parts::memory(&lab, &options, &tools),
             Part::Warm => warm::warm(&lab, &options, &tools),
             Part::Output => parts::output(&lab, &options, &tools),
+            Part::Transfer => transfer::transfer(&lab, &options),
             Part::Many => warm::many(&lab, &options),
             Part::Raw => raw::raw(&lab),
             Part::Background => raw::background(&lab),

@@ -10,6 +10,7 @@ Parts (all, in this order, where none is named):
   memory    most memory over the process tree, sessions held, at the largest number of nodes
   warm      a round trip in shells or connections that are up
   output    10 nodes print 27 MB each
+  transfer  100 MB to 4 nodes, 10,000 small files to one, memory for 1 GB to 50
   many      1,000 persistent shells, dust alone
   raw       a node's shell at a terminal: keys, 100 MB, attaching again; beside ssh and tmux
   background  100 raw shells in the background print 1 MB/s each, dust alone
@@ -31,6 +32,7 @@ pub(crate) enum Part {
     Memory,
     Warm,
     Output,
+    Transfer,
     Many,
     Raw,
     Background,
@@ -43,6 +45,7 @@ const PARTS: &[(&str, Part)] = &[
     ("memory", Part::Memory),
     ("warm", Part::Warm),
     ("output", Part::Output),
+    ("transfer", Part::Transfer),
     ("many", Part::Many),
     ("raw", Part::Raw),
     ("background", Part::Background),
