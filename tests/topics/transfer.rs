@@ -296,7 +296,7 @@ fn a_connection_that_is_lost_is_gone_on_with_later() {
         .expect_notice(&["[n0] lost: ", "put big"]);
     let before = part().unwrap();
     assert!(before < 128 << 20);
-    let run = lab.dust(&["put", "--resume", "--check", "big", "n0"]);
+    let run = lab.dust(&["put", "--resume", "big", "n0"]);
     run.within(LONG_PATIENCE).run().expect_code(0);
     assert_eq!(names(&lab.homes[0]), set(&["big"]));
     assert_eq!(part(), Some(128 << 20));
@@ -347,4 +347,25 @@ fn the_prompt_goes_on_while_files_are_copied() {
     });
     pty.line("put lab.cnf n0");
     pty.wait_text("n0: put 1 file");
+}
+
+#[test]
+fn a_running_session_lends_its_connections_to_copies() {
+    need!("sshd", SFTP, "sha256sum");
+    let lab = Lab::new(2);
+    let bytes = noise(9_000_000);
+    lab.env.file("big", &bytes);
+    let mut pty = lab.env.prompt(&lab.file);
+    pty.command("@* true");
+    let logins = || lab.sshd.log().matches("Accepted publickey").count();
+    wait_until("both are connected", || logins() == 2);
+    let run = lab.dust(&["put", "--check", "big", "n*"]).run();
+    run.expect_code(0);
+    for home in &lab.homes {
+        assert!(fs::read(home.join("big")).unwrap() == bytes);
+    }
+    let run = lab.dust(&["get", "--check", "n*", "big"]).run();
+    run.expect_code(0);
+    assert!(fs::read(lab.env.work().join("big.n1")).unwrap() == bytes);
+    assert_eq!(logins(), 2, "nobody logged in anew");
 }
