@@ -502,6 +502,7 @@ impl App {
         };
         let current = run.current.take();
         let queued: Vec<u64> = run.queue.drain(..).map(|queued| queued.job).collect();
+        self.transfers_lost(now, id, why);
         self.hang_up(now, id);
         let outcome = Outcome::Lost(why.to_owned());
         if let Some(current) = current {

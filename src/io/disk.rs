@@ -13,6 +13,9 @@ use std::time::Duration;
 /// So many threads, started when there is something to do.
 const LANES: usize = 4;
 
+/// So many files in a row belong to the same thread.
+const NEIGHBOURS: u64 = 32;
+
 /// The ways to the threads.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
@@ -54,10 +57,11 @@ impl Lanes {
             DiskAsk::Folder(..) | DiskAsk::FolderFacts(..) | DiskAsk::Link(..) => None,
             DiskAsk::List { .. } | DiskAsk::Digest(..) => {
                 self.next += 1;
-                Some(self.next as u64)
+                Some(self.next as u64 * NEIGHBOURS)
             },
         };
-        let lane = usize::try_from(key.unwrap_or(0) % LANES as u64).unwrap_or(0);
+        // Neighbours are asked about together, and often are small: one thread wakes for them.
+        let lane = usize::try_from(key.unwrap_or(0) / NEIGHBOURS % LANES as u64).unwrap_or(0);
         if let Some(lane) = self.lanes.get(lane) {
             // A thread ends only with dust.
             drop(lane.send((ticket, ask)));

@@ -14,6 +14,7 @@ use mio::Waker;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use zeroize::Zeroizing;
 
@@ -84,6 +85,8 @@ pub struct Workers {
     waiting: std::collections::VecDeque<WorkItem>,
     /// The ways to the threads that copy files.
     disk: Lanes,
+    /// They have woken the loop, which has not looked yet.
+    knocked: Arc<AtomicBool>,
     /// The way to the thread that asks EC2, once there is one.
     #[cfg(feature = "ec2")]
     cloud: Option<super::ec2::Asks>,
@@ -108,6 +111,7 @@ impl Workers {
             running: 0,
             waiting: std::collections::VecDeque::new(),
             disk: Lanes::default(),
+            knocked: Arc::default(),
             #[cfg(feature = "ec2")]
             cloud: None,
         }
@@ -121,7 +125,12 @@ impl Workers {
 
     /// The next answer, if there is one.
     pub fn answer(&mut self) -> Option<Answer> {
-        let answer = self.answers.try_recv().ok()?;
+        let answer = match self.answers.try_recv() {
+            Ok(answer) => answer,
+            // What was sent without a knock since the last one is there now.
+            Err(_) if self.knocked.swap(false, Ordering::SeqCst) => self.answers.try_recv().ok()?,
+            Err(_) => return None,
+        };
         // The threads of EC2 and of the disk are none of those that are counted.
         if !matches!(answer, Answer::Cloud(..) | Answer::Disk(..)) {
             self.running = self.running.saturating_sub(1);
@@ -133,12 +142,15 @@ impl Workers {
     /// Does something about this machine's files; [`Answer::Disk`] says what came of it.
     #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
     pub fn ask_disk(&mut self, ticket: u64, ask: DiskAsk) {
-        let (sender, waker) = (&self.sender, &self.waker);
+        let (sender, waker, knocked) = (&self.sender, &self.waker, &self.knocked);
         self.disk.ask(ticket, ask, &mut |lane| {
             let (sender, waker) = (sender.clone(), Arc::clone(waker));
+            let knocked = Arc::clone(knocked);
             std::thread::spawn(move || {
                 super::disk::serve(&lane, move |ticket, news| {
-                    if sender.send(Answer::Disk(ticket, news)).is_ok() {
+                    let sent = sender.send(Answer::Disk(ticket, news)).is_ok();
+                    // Answers come in crowds; one knock is enough for all that lie there.
+                    if sent && !knocked.swap(true, Ordering::SeqCst) {
                         drop(waker.wake());
                     }
                 });

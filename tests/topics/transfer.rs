@@ -369,3 +369,20 @@ fn a_running_session_lends_its_connections_to_copies() {
     assert!(fs::read(lab.env.work().join("big.n1")).unwrap() == bytes);
     assert_eq!(logins(), 2, "nobody logged in anew");
 }
+
+#[test]
+fn a_node_that_cannot_be_reached_does_not_hold_up_the_others() {
+    need!("sshd", SFTP);
+    let lab = Lab::new(1);
+    let (node, _) = lab.sshd.apart("n1");
+    let deaf = node.set("port", "1");
+    let near = Node::new("n0", "127.1.0.1", lab.sshd.port());
+    let key = lab.sshd.apart("n2").0.get("keyfile").to_owned();
+    let file = lab.env.cluster(&[near.key(Path::new(&key)), deaf]);
+    lab.env.file("f", "content");
+    let home = lab.homes[0].display().to_string();
+    let run = lab.env.dust(&["-f", &file, "put", "f", "n*", &home]).run();
+    let run = run.expect_code(255).expect_notice(&["n0: put 1 file"]);
+    run.expect_notice(&["[n1] lost: ", "refused"]);
+    assert_eq!(names(&lab.homes[0]), set(&["f"]));
+}

@@ -43,13 +43,11 @@ fn unchanged(file: &File, facts: &Facts) -> Result<(), String> {
     }
 }
 
-fn open(path: &Path, facts: &Facts) -> Result<File, String> {
+fn open(path: &Path) -> Result<File, String> {
     // A FIFO that has taken its place must not hold up the thread.
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
     let file = File::options().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| format!("cannot read it: {}", why(&error)))?;
-    unchanged(&file, facts)?;
-    Ok(file)
+    file.map_err(|error| format!("cannot read it: {}", why(&error)))
 }
 
 impl Sources {
@@ -64,7 +62,14 @@ impl Sources {
         let at = self.open.iter().position(|(other, _)| *other == key);
         let file = match at.and_then(|at| self.open.remove(at)) {
             Some((_, file)) => file,
-            None => open(path, facts)?,
+            None => {
+                let file = open(path)?;
+                // That of a short one is looked at once it was read.
+                if facts.size > BLOCK {
+                    unchanged(&file, facts)?;
+                }
+                file
+            },
         };
         let offset = block.saturating_mul(BLOCK);
         let left = facts.size.saturating_sub(offset);
@@ -97,7 +102,7 @@ impl Sources {
 
 /// SHA-256 of a file.
 pub(super) fn digest(path: &Path, facts: &Facts) -> Result<[u8; 32], String> {
-    let file = open(path, facts)?;
+    let file = open(path)?;
     let digest = digest_of(&file).map_err(|error| format!("cannot read it: {}", why(&error)))?;
     unchanged(&file, facts)?;
     Ok(digest)

@@ -1,13 +1,14 @@
 //! Bringing a [`Plan`] to one node: folders first, then many files at a time, each under a name of its
 //! own until it is whole.
 
+mod ends;
 mod file;
 
 use super::client::{Broken, Client, Refusal, Reply};
 use super::packet::{Attrs, Code, FileType};
 use super::plan::{Fault, How, Plan, What, join};
 use file::{Active, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -99,6 +100,8 @@ pub struct Upload {
     /// The next folder, then the next item.
     next: usize,
     active: BTreeMap<usize, Active>,
+    /// Those of them of which more is to be sent.
+    flowing: BTreeSet<usize>,
     /// Bytes that were sent and have no answer.
     flying: u64,
     faults: Vec<Fault>,
@@ -123,6 +126,7 @@ impl Upload {
             folders,
             next: 0,
             active: BTreeMap::new(),
+            flowing: BTreeSet::new(),
             flying: 0,
             faults: Vec::new(),
             wishes: Vec::new(),
@@ -424,7 +428,7 @@ impl Upload {
     /// Begins files and goes on with them, in their order, as long as the node and the channel take
     /// more.
     fn send_files(&mut self, blocks: &mut dyn Blocks) {
-        let items: Vec<usize> = self.active.keys().copied().collect();
+        let items: Vec<usize> = self.flowing.iter().copied().collect();
         for item in items {
             if !self.has_room() {
                 return;

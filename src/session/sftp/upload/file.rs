@@ -33,7 +33,7 @@ pub(super) enum Step {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Resting,
     Opening,
     Flowing,
@@ -48,23 +48,25 @@ enum Phase {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Active {
-    phase: Phase,
+    pub(super) phase: Phase,
     facts: Facts,
     link: bool,
-    place: Vec<u8>,
-    part: Vec<u8>,
-    salted: bool,
-    handle: Option<Handle>,
+    pub(super) place: Vec<u8>,
+    pub(super) part: Vec<u8>,
+    pub(super) salted: bool,
+    pub(super) handle: Option<Handle>,
     /// From here on it is to be sent.
     next: u64,
+    /// In so many pieces it was sent.
+    writes: usize,
     /// Requests without an answer.
-    awaited: usize,
+    pub(super) awaited: usize,
     size: Option<u64>,
-    error: Option<Fault>,
+    pub(super) error: Option<Fault>,
     /// The error has no reason: a full disk, maybe.
-    ask_why: bool,
+    pub(super) ask_why: bool,
     /// It exists on the node.
-    there: bool,
+    pub(super) there: bool,
 }
 
 impl Active {
@@ -120,6 +122,7 @@ impl Upload {
             salted: false,
             handle: None,
             next: 0,
+            writes: 0,
             awaited: 0,
             size: None,
             error: None,
@@ -139,7 +142,7 @@ impl Upload {
         }
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         item: usize,
         step: Step,
@@ -198,6 +201,7 @@ impl Upload {
                 active.handle = Some(handle);
                 active.there = true;
                 active.phase = Phase::Flowing;
+                self.flowing.insert(item);
                 if self.cancelled {
                     self.give_up(item, None, blocks);
                 }
@@ -329,6 +333,7 @@ impl Upload {
                 let tag = Tag::File(item, Step::Write(length));
                 self.client.write(tag, handle, active.next, piece);
                 active.awaited += 1;
+                active.writes += 1;
                 active.next += count as u64;
                 self.flying += count as u64;
             }
@@ -350,9 +355,15 @@ impl Upload {
             return;
         };
         active.phase = Phase::Sealed;
+        self.flowing.remove(&item);
         let Some(handle) = active.handle.take() else {
             return;
         };
+        // What one write brought into a new file is as long as that says.
+        let measured = active.writes > 1 || how.resume;
+        if !measured {
+            active.size = Some(active.facts.size);
+        }
         if how.keep {
             let attrs = Attrs {
                 mode: Some(active.facts.mode & 0o7777),
@@ -368,9 +379,11 @@ impl Upload {
                 client.fsync(tag, &handle);
             });
         }
-        self.ask(item, Step::Size, |client, tag, _| {
-            client.fstat(tag, &handle);
-        });
+        if measured {
+            self.ask(item, Step::Size, |client, tag, _| {
+                client.fstat(tag, &handle);
+            });
+        }
         self.ask(item, Step::Close, |client, tag, _| {
             client.close(tag, &handle);
         });
@@ -452,66 +465,6 @@ impl Upload {
     fn finished(&mut self, item: usize) {
         self.active.remove(&item);
         self.whole += 1;
-    }
-
-    /// A file has failed, or is not wanted any more: it is closed and removed.
-    pub(super) fn give_up(&mut self, item: usize, why: Option<String>, blocks: &mut dyn Blocks) {
-        let statvfs = self.client.extensions().statvfs;
-        let keep_rest = self.how.resume;
-        let Some(active) = self.active.get_mut(&item) else {
-            return;
-        };
-        if active.error.is_none() {
-            active.error = why.map(|why| Fault {
-                path: active.place.clone(),
-                why,
-                here: false,
-                mild: false,
-            });
-        }
-        // One that is about to have its name is as good as whole.
-        if matches!(active.phase, Phase::Leaving)
-            || (active.phase == Phase::Naming && active.error.is_none())
-        {
-            return;
-        }
-        let opening = active.phase == Phase::Opening && active.awaited > 0;
-        if opening && active.error.is_none() {
-            // Its answer is awaited: only then it can be removed.
-            return;
-        }
-        active.phase = Phase::Leaving;
-        blocks.passed(item);
-        let asks = std::mem::take(&mut active.ask_why) && statvfs && active.there;
-        let keeps = keep_rest && !active.salted;
-        let removes = std::mem::take(&mut active.there) && !keeps;
-        if asks {
-            self.ask(item, Step::Space, |client, tag, active| {
-                client.space(tag, &active.part);
-            });
-        }
-        let handle = self.active.get_mut(&item).and_then(|a| a.handle.take());
-        if let Some(handle) = handle {
-            self.ask(item, Step::Tidy, |client, tag, _| {
-                client.close(tag, &handle);
-            });
-        }
-        if removes {
-            self.ask(item, Step::Tidy, |client, tag, active| {
-                client.remove(tag, &active.part);
-            });
-        }
-        self.leave_if_idle(item);
-    }
-
-    fn leave_if_idle(&mut self, item: usize) {
-        let idle = self
-            .active
-            .get(&item)
-            .is_some_and(|active| active.awaited == 0);
-        if idle && let Some(fault) = self.active.remove(&item).and_then(|active| active.error) {
-            self.faults.push(fault);
-        }
     }
 }
 
