@@ -179,12 +179,20 @@ fn no_channel_is_left_open() {
     let (sshd, env) = (Sshd::with(&[("MaxSessions", "4")]), Env::new());
     let file = env.cluster(&sshd.nodes("n", 1));
     let _pty = session(&env, &file);
+    let ended = |count: usize| {
+        // sshd counts a session until its processes have ended.
+        wait_until("all shells but the session's have ended", || {
+            sshd.log().matches("Close session").count() >= count
+        });
+    };
     for n in 0..12 {
+        ended(2 * n);
         let line = format!("echo {n}; cat");
         let run = env.dust(&["-f", &file, "@n0", &line]).stdin("x\n").run();
         run.expect_code(0)
             .expect_lines("n0", &[&n.to_string(), "x"]);
     }
+    assert_eq!(logins(&sshd), 1);
     // Killed in the middle, and while the channel is being opened.
     for n in 0..12 {
         let mut run = env.dust(&["-f", &file, "@n0", "echo on; cat"]).stdin("");
@@ -200,9 +208,10 @@ fn no_channel_is_left_open() {
     wait_until("all shells but the session's have ended", || {
         crate::support::proc::descendants(sshd.pid()).len() <= 4
     });
+    let before = logins(&sshd);
     let run = env.dust(&["-f", &file, "@n0", "cat"]).stdin("end\n").run();
     run.expect_code(0).expect_lines("n0", &["end"]);
-    assert_eq!(logins(&sshd), 1);
+    assert_eq!(logins(&sshd), before);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Clients that have a channel on a node's connection.
 
-use super::client::State;
+use super::client::{Client, State};
 use super::clients::{ClientId, Clients};
 use crate::wire::ToClient;
 use std::time::Instant;
@@ -53,12 +53,17 @@ impl Clients {
     pub(in crate::io) fn hold(&mut self, id: ClientId, held: bool) {
         if let Some(client) = self.all.get_mut(&id) {
             client.held = held;
+            self.forsake(id);
         }
     }
 
-    /// Nobody is there to take what a client's channel brings.
+    /// Gives up a client that has gone while it is not read from: what it said last would wait for
+    /// ever, and so would its channel.
     pub(super) fn forsake(&mut self, id: ClientId) {
-        self.all.remove(&id);
-        self.returned.push(id);
+        let lost = |client: &Client| client.held && client.hung_up;
+        if self.all.get(&id).is_some_and(lost) {
+            self.all.remove(&id);
+            self.returned.push(id);
+        }
     }
 }

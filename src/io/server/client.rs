@@ -65,6 +65,8 @@ pub(super) struct Client {
     pub(super) ready: bool,
     /// It is not read from: its channel has too much to take.
     pub(super) held: bool,
+    /// Nobody is at the other end any more, though what was sent may not be read yet.
+    pub(super) hung_up: bool,
     /// Its channel is not read from: it has too much to take itself.
     pub(super) paused: bool,
     pub(super) size: Size,
@@ -98,6 +100,7 @@ impl Client {
             progress: now,
             ready: true,
             held: false,
+            hung_up: false,
             paused: false,
             size: Size::DEFAULT,
             term: String::new(),

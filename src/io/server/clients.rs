@@ -167,10 +167,8 @@ impl Clients {
     pub(in crate::io) fn mark_ready(&mut self, id: ClientId, gone: bool) {
         if let Some(client) = self.all.get_mut(&id) {
             client.ready = true;
-            // What it said last would wait for ever, and so would its channel.
-            if gone && client.held {
-                self.forsake(id);
-            }
+            client.hung_up |= gone;
+            self.forsake(id);
         }
     }
 

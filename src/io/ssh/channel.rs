@@ -113,6 +113,11 @@ impl Side {
     ) -> Result<Option<Step>, Fault> {
         let id = self.id;
         if self.unwanted && !matches!(self.op, Op::Open) {
+            if self.request.pty.is_some() && matches!(self.op, Op::Flow) {
+                // sshd closes the terminal, which would do the same, only once that has taken all
+                // that was typed: never, where nothing reads there.
+                self.signal("HUP");
+            }
             self.op = Op::Close;
         }
         let (result, next) = match self.op {

@@ -4,6 +4,7 @@ use super::{logins, session};
 use crate::support::deps::need;
 use crate::support::env::Env;
 use crate::support::sshd::Sshd;
+use crate::support::wait_until;
 
 #[test]
 fn without_a_session_or_with_another_file_nodes_are_dialled() {
@@ -91,6 +92,10 @@ fn where_sshd_opens_no_further_channel_the_run_dials() {
             // Standard input needs a second one, which a connection of one's own has not either.
             continue;
         }
+        // sshd counts a session until its processes have ended.
+        wait_until("the shells of that run have ended", || {
+            sshd.log().matches("Close session").count() >= 2
+        });
         let run = env.dust(&["-f", &file, "@*", "cat"]).stdin("a\nb\n").run();
         let mut run = run.expect_code(0);
         for node in ["n0", "n1"] {

@@ -52,9 +52,14 @@ fn a_shell_in_a_terminal() {
     pty.resize(30, 90);
     pty.line("until stty size | grep 30; do sleep 0.05; done");
     pty.wait_row("30 90");
-    pty.line("echo now; sleep 1000");
+    pty.line("sh -c 'echo now; exec sleep 1000'");
     pty.wait_row("now");
     pty.send("\x03");
+    pty.wait_for("the prompt after it", |s| {
+        let contents = s.contents();
+        let after = contents.split("^C\n").nth(1);
+        after.is_some_and(|after| !after.trim().is_empty())
+    });
     pty.line("exit 5");
     assert_eq!(pty.wait_exit(), 5);
     pty.expect_restored();
