@@ -16,3 +16,9 @@ pub fn unix_time() -> i64 {
 pub fn now() -> Instant {
     Instant::now()
 }
+
+/// Does nothing for so long: less than anybody notices.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(super) fn rest(time: std::time::Duration) {
+    std::thread::sleep(time);
+}

@@ -126,11 +126,12 @@ impl Links {
         self.entries.get(&id).is_some_and(|entry| entry.flows) && app.is_held(id, backed_up)
     }
 
-    /// Serves every node that is ready once.
-    pub(super) fn sweep(&mut self, now: Instant, app: &mut App, backed_up: bool) {
+    /// Serves every node that is ready once; how many bytes their shells gave.
+    pub(super) fn sweep(&mut self, now: Instant, app: &mut App, backed_up: bool) -> usize {
+        let mut taken = 0;
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else {
-                return;
+                break;
             };
             let hold = self.is_held(app, id, backed_up);
             let Some(entry) = self.entries.get_mut(&id) else {
@@ -143,7 +144,7 @@ impl Links {
             entry.ready = false;
             entry.news = false;
             let glance = std::mem::take(&mut entry.wrote);
-            self.serve(now, app, id, glance, hold);
+            taken += self.serve(now, app, id, glance, hold);
             if hold && let Some(entry) = self.entries.get_mut(&id) {
                 // The shell has not had its turn.
                 if !std::mem::replace(&mut entry.ready, true) {
@@ -151,11 +152,19 @@ impl Links {
                 }
             }
         }
+        taken
     }
 
-    fn serve(&mut self, now: Instant, app: &mut App, id: NodeId, glance: bool, hold: bool) {
+    fn serve(
+        &mut self,
+        now: Instant,
+        app: &mut App,
+        id: NodeId,
+        glance: bool,
+        hold: bool,
+    ) -> usize {
         let Some(entry) = self.entries.get_mut(&id) else {
-            return;
+            return 0;
         };
         let attempt = entry.attempt;
         let link = match &mut entry.conn {
@@ -165,7 +174,7 @@ impl Links {
                     Ok(None) => match stream.peer_addr() {
                         Ok(_) => None,
                         // Not connected yet: this was a spurious event.
-                        Err(_) => return,
+                        Err(_) => return 0,
                     },
                 };
                 match event {
@@ -174,12 +183,12 @@ impl Links {
                     },
                     None => app.handle(now, Event::Link(id, attempt, LifeEvent::Connected)),
                 }
-                return;
+                return 0;
             },
-            Conn::Tunnelling | Conn::Stream(_) | Conn::Lent => return,
+            Conn::Tunnelling | Conn::Stream(_) | Conn::Lent => return 0,
             Conn::Relay(_) => {
                 self.serve_relay(now, app, id);
-                return;
+                return 0;
             },
             Conn::Ssh(link) => link,
         };
@@ -189,12 +198,15 @@ impl Links {
             let turn = self.jumps.turn(id, link, &mut buffer, &mut told);
             self.buffer = buffer;
             self.jump_turned(now, app, id, turn, told);
-            return;
+            return 0;
         }
         let child = &mut entry.child;
-        let mut opened = false;
+        let (mut opened, mut taken) = (false, 0);
         let sweep = link.sweep(BUDGET, glance, hold, &mut buffer, &mut |news| match news {
-            News::Data(bytes) => app.handle(now, Event::Data(id, bytes)),
+            News::Data(bytes) => {
+                taken += bytes.len();
+                app.handle(now, Event::Data(id, bytes));
+            },
             News::Closed(status) => app.handle(now, Event::ShellClosed(id, status)),
             News::Handshaken(hash) => {
                 if let Some(child) = child {
@@ -248,6 +260,7 @@ impl Links {
                 }
             },
         }
+        taken
     }
 
     /// Sends what a node's shell has ready.

@@ -5,6 +5,7 @@
 
 mod lent;
 mod local;
+mod pace;
 mod served;
 
 use super::begin::Environment;
@@ -73,6 +74,7 @@ struct Loop {
     err: Output,
     /// Turns since the last frame in which more keys were waiting.
     unpainted: u32,
+    pace: pace::Pace,
     local: Option<LocalCommand>,
     /// It has more to say than fits in one turn.
     local_waits: bool,
@@ -167,6 +169,7 @@ impl Loop {
             out,
             err,
             unpainted: 0,
+            pace: pace::Pace::default(),
             local: None,
             local_waits: false,
             local_screen: None,
@@ -184,6 +187,7 @@ impl Loop {
 
     fn turns(&mut self) -> io::Result<u8> {
         let mut events = Events::with_capacity(1024);
+        let mut gather = false;
         loop {
             self.perform();
             self.write()?;
@@ -203,6 +207,8 @@ impl Loop {
                 || self.clients_wait()
             {
                 timeout = Some(Duration::ZERO);
+            } else if gather {
+                clock::rest(pace::REST);
             }
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -220,7 +226,9 @@ impl Loop {
                     Some(Source::Listener) => self.somebody_knocks(),
                     Some(Source::Client(id)) => {
                         let gone = event.is_read_closed() && event.is_write_closed();
-                        self.client_ready(id, gone);
+                        // Most often it only takes more: then there is nothing to be read.
+                        let speaks = event.is_readable() || event.is_error() || gone;
+                        self.client_ready(id, speaks, gone);
                     },
                     Some(Source::Pty | Source::Workers | Source::Output | Source::ErrorOutput)
                     | None => {},
@@ -239,7 +247,8 @@ impl Loop {
             }
             self.serve_local(now);
             let backed_up = self.is_backed_up();
-            self.links.sweep(now, &mut self.app, backed_up);
+            let taken = self.links.sweep(now, &mut self.app, backed_up);
+            gather = self.pace.turn(now, taken);
             if self.app.next_deadline().is_some_and(|at| at <= now) {
                 self.app.tick(now);
             }

@@ -49,8 +49,9 @@ struct Relay {
     pending: Vec<Signal>,
     /// Bytes for the server.
     up: Vec<u8>,
-    /// What the terminal has not taken of the last output.
+    /// The last output; the terminal has taken it as far as `shown`.
     down: Vec<u8>,
+    shown: usize,
     /// The server has closed its end.
     closed: bool,
 }
@@ -71,6 +72,7 @@ pub(super) fn run(peer: &mut Peer) -> io::Result<u8> {
         pending: Vec::new(),
         up: Vec::new(),
         down: Vec::new(),
+        shown: 0,
         closed: false,
     };
     let end = relay.turns()?;
@@ -275,7 +277,13 @@ impl Relay {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match self.terminal.output().write(rest) {
-                Ok(count) => done += count,
+                Ok(count) => {
+                    done += count;
+                    // It is full: asking it again would only say so.
+                    if count < rest.len() {
+                        break;
+                    }
+                },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
                 Err(error) => return Err(error),
@@ -285,9 +293,16 @@ impl Relay {
     }
 
     fn write_down(&mut self) -> io::Result<()> {
-        let taken = self.write_terminal(&self.down)?;
-        self.down.drain(..taken);
+        self.shown += self.write_terminal(self.unshown())?;
+        if self.unshown().is_empty() {
+            self.down.clear();
+            self.shown = 0;
+        }
         Ok(())
+    }
+
+    fn unshown(&self) -> &[u8] {
+        self.down.get(self.shown..).unwrap_or_default()
     }
 
     fn take_signals(&mut self) -> io::Result<Option<End>> {
@@ -387,7 +402,7 @@ impl Relay {
             End::Signal(number) => (128 + (number & 127), String::new(), false),
         };
         if status != 129 {
-            self.write_until(&self.down, clock::now() + LAST_WORDS);
+            self.write_until(self.unshown(), clock::now() + LAST_WORDS);
         }
         let stream = self.stream.try_clone();
         drop(self);

@@ -55,9 +55,9 @@ impl Loop {
         }
     }
 
-    pub(super) fn client_ready(&mut self, id: ClientId, gone: bool) {
+    pub(super) fn client_ready(&mut self, id: ClientId, speaks: bool, gone: bool) {
         if let Some(clients) = self.clients() {
-            clients.mark_ready(id, gone);
+            clients.mark_ready(id, speaks, gone);
         }
     }
 

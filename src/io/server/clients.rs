@@ -163,10 +163,10 @@ impl Clients {
         Ok(())
     }
 
-    /// A client's socket has something to say, or takes more; or nobody is at its other end.
-    pub(in crate::io) fn mark_ready(&mut self, id: ClientId, gone: bool) {
+    /// A client speaks, or nobody is at the other end of its socket; else it takes more.
+    pub(in crate::io) fn mark_ready(&mut self, id: ClientId, speaks: bool, gone: bool) {
         if let Some(client) = self.all.get_mut(&id) {
-            client.ready = true;
+            client.ready |= speaks;
             client.hung_up |= gone;
             self.forsake(id);
         }
