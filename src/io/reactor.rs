@@ -20,6 +20,8 @@ pub enum Source {
     Pty,
     /// The socket that clients connect to.
     Listener,
+    /// The folder of that socket.
+    Folder,
     /// A client's socket, by its number.
     Client(u32),
     /// A node's socket.
@@ -46,6 +48,7 @@ impl From<Source> for Token {
             Source::ErrorOutput => 4,
             Source::Pty => 5,
             Source::Listener => 6,
+            Source::Folder => 7,
             Source::Client(number) => CLIENTS + number as usize,
             Source::Node(NodeId(id)) => NODES + EACH * id as usize,
             Source::Tunnel(NodeId(id)) => NODES + EACH * id as usize + 1,
@@ -65,6 +68,7 @@ impl Source {
             4 => Self::ErrorOutput,
             5 => Self::Pty,
             6 => Self::Listener,
+            7 => Self::Folder,
             token if token >= CLIENTS => Self::Client(u32::try_from(token - CLIENTS).ok()?),
             token => {
                 let number = token.checked_sub(NODES)?;
@@ -94,6 +98,7 @@ mod tests {
             Source::ErrorOutput,
             Source::Pty,
             Source::Listener,
+            Source::Folder,
             Source::Client(0),
             Source::Client(u32::MAX),
         ]) {

@@ -135,6 +135,7 @@ impl Loop {
             },
             Some(Front::Served(clients)) => {
                 clients.register(&poll)?;
+                clients.watch_folder(&poll);
                 if let Some((stream, frames)) = world.first {
                     clients.adopt(&poll, clock::now(), stream, frames)?;
                 }
@@ -224,6 +225,7 @@ impl Loop {
                     Some(Source::Tunnel(id)) => self.links.tunnel_ready(id),
                     Some(Source::Errors(id)) => self.links.proxy_speaks(id),
                     Some(Source::Listener) => self.somebody_knocks(),
+                    Some(Source::Folder) => self.folder_changed(now),
                     Some(Source::Client(id)) => {
                         let gone = event.is_read_closed() && event.is_write_closed();
                         // Most often it only takes more: then there is nothing to be read.

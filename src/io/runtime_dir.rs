@@ -238,13 +238,24 @@ impl RuntimeDir {
 
     /// Waits for the turn to start the server of this session. It ends when this is dropped.
     pub fn lock(&self, name: &str) -> Result<Flock<File>> {
+        let lock = self.turn(name, FlockArg::LockExclusive)?;
+        lock.ok_or_else(|| Error::failed(format!("session {name} is being started")))
+    }
+
+    /// The same without waiting; `None`: it is somebody else's turn.
+    pub fn try_lock(&self, name: &str) -> Result<Option<Flock<File>>> {
+        self.turn(name, FlockArg::LockExclusiveNonblock)
+    }
+
+    fn turn(&self, name: &str, how: FlockArg) -> Result<Option<Flock<File>>> {
         let path = self.path.join(format!("{name}.lock"));
         let failed = |error: io::Error| Error::failed(format!("{}: {error}", path.display()));
         let mut file = private(&path).map_err(failed)?;
         loop {
-            match Flock::lock(file, FlockArg::LockExclusive) {
-                Ok(lock) => return Ok(lock),
+            match Flock::lock(file, how) {
+                Ok(lock) => return Ok(Some(lock)),
                 Err((again, Errno::EINTR)) => file = again,
+                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
                 Err((_, errno)) => return Err(failed(errno.into())),
             }
         }
@@ -330,13 +341,18 @@ impl Listener {
         Ok(stream)
     }
 
+    /// True unless somebody took the socket out of the folder.
+    pub fn is_there(&self) -> bool {
+        let here = fs::symlink_metadata(&self.path);
+        here.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.inode)
+    }
+
     /// Takes the socket out of the folder, if it still is the one there, and a log that says nothing.
     pub fn remove(&self) {
         if self.removed.replace(true) {
             return;
         }
-        let here = fs::symlink_metadata(&self.path);
-        if here.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.inode) {
+        if self.is_there() {
             drop(fs::remove_file(&self.path));
         }
         if fs::metadata(&self.log).is_ok_and(|meta| meta.len() == 0) {

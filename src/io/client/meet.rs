@@ -41,7 +41,7 @@ pub(super) enum Met {
 /// The server of this session in this folder, if it answers at once.
 pub(super) fn find_fast(folder: &RuntimeDir, name: &str) -> Option<Peer> {
     let stream = folder.connect(name).ok()??;
-    greet(name, stream, folder.log(name), Some(HASTE)).ok()
+    greet(name, stream, folder.log(name), Some(HASTE)).ok()?
 }
 
 /// The server of this session, if it runs.
@@ -49,7 +49,7 @@ pub(super) fn find(name: &str) -> Result<Option<Peer>> {
     let Some((stream, socket)) = runtime_dir::find(name)? else {
         return Ok(None);
     };
-    greet(name, stream, socket.with_extension("log"), Some(PATIENCE)).map(Some)
+    greet(name, stream, socket.with_extension("log"), Some(PATIENCE))
 }
 
 /// Starts the server of this session, which is told the words of the command line; unless another
@@ -57,9 +57,9 @@ pub(super) fn find(name: &str) -> Result<Option<Peer>> {
 pub(super) fn start(name: &str, words: &[OsString]) -> Result<Met> {
     let folder = runtime_dir::for_start()?;
     let turn = folder.lock(name)?;
-    if let Some(stream) = folder.connect(name)? {
-        drop(turn);
-        let peer = greet(name, stream, folder.log(name), Some(PATIENCE))?;
+    if let Some(stream) = folder.connect(name)?
+        && let Some(peer) = greet(name, stream, folder.log(name), Some(PATIENCE))?
+    {
         return Ok(Met::Found(peer));
     }
     let failed = |error: io::Error| Error::failed(format!("cannot start the session: {error}"));
@@ -84,7 +84,9 @@ pub(super) fn start(name: &str, words: &[OsString]) -> Result<Met> {
         words,
     }
     .encode(&mut bytes);
-    let mut peer = greet(name, ours, folder.log(name), None)?;
+    let log = folder.log(name);
+    let peer = greet(name, ours, log.clone(), None)?;
+    let mut peer = peer.ok_or_else(|| gone(name, &log))?;
     (&peer.stream).write_all(&bytes).map_err(failed)?;
     // Whoever waits for the turn finds a server that listens, or none.
     peer.ready()?;
@@ -92,8 +94,13 @@ pub(super) fn start(name: &str, words: &[OsString]) -> Result<Met> {
     Ok(Met::Started(peer))
 }
 
-/// Greets a server and is greeted.
-fn greet(name: &str, stream: UnixStream, log: PathBuf, patience: Option<Duration>) -> Result<Peer> {
+/// Greets a server and is greeted; `None`: it has ended before it said a word.
+fn greet(
+    name: &str,
+    stream: UnixStream,
+    log: PathBuf,
+    patience: Option<Duration>,
+) -> Result<Option<Peer>> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
             Error::failed(format!("the server of session {name} does not answer"))
@@ -102,9 +109,16 @@ fn greet(name: &str, stream: UnixStream, log: PathBuf, patience: Option<Duration
     };
     stream.set_read_timeout(patience).map_err(failed)?;
     stream.set_write_timeout(patience).map_err(failed)?;
-    (&stream)
-        .write_all(&begin::hello().encode())
-        .map_err(failed)?;
+    let ended = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    };
+    match (&stream).write_all(&begin::hello().encode()) {
+        Err(error) if ended(&error) => return Ok(None),
+        result => result.map_err(failed)?,
+    }
     let mut frames = Frames::new();
     let hello = loop {
         let hello = frames.hello();
@@ -113,9 +127,11 @@ fn greet(name: &str, stream: UnixStream, log: PathBuf, patience: Option<Duration
         {
             break hello;
         }
-        match (&stream).read(frames.room()).map_err(failed)? {
-            0 => return Err(gone(name, &log)),
-            count => frames.filled(count),
+        match (&stream).read(frames.room()) {
+            Ok(0) => return Ok(None),
+            Ok(count) => frames.filled(count),
+            Err(error) if ended(&error) => return Ok(None),
+            Err(error) => return Err(failed(error)),
         }
     };
     if let Err(other) = hello.agree() {
@@ -123,13 +139,13 @@ fn greet(name: &str, stream: UnixStream, log: PathBuf, patience: Option<Duration
         let hint = format!("{} attach {name}", hello.program());
         return Err(Error::failed(text).hint(hint));
     }
-    Ok(Peer {
+    Ok(Some(Peer {
         name: name.to_owned(),
         stream,
         frames,
         hello,
         log,
-    })
+    }))
 }
 
 /// What to say of a server that went without a word.

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -58,11 +58,18 @@ struct Relay {
 
 /// Shows a session on this terminal until it ends or is detached; dust's exit status.
 pub(super) fn run(peer: &mut Peer) -> io::Result<u8> {
-    let terminal = Terminal::open(io::stdin().as_fd())?;
+    let mut relay = take(peer, io::stdin().as_fd())?;
+    let end = relay.turns()?;
+    Ok(relay.end(end))
+}
+
+/// Takes a terminal for a session.
+fn take(peer: &mut Peer, tty: BorrowedFd<'_>) -> io::Result<Relay> {
+    let terminal = Terminal::open(tty)?;
     let signals = Signals::catch_with_stop()?;
     let stream = peer.stream.try_clone()?;
     stream.set_nonblocking(true)?;
-    let mut relay = Relay {
+    Ok(Relay {
         name: peer.name.clone(),
         log: peer.log.clone(),
         stream,
@@ -74,9 +81,7 @@ pub(super) fn run(peer: &mut Peer) -> io::Result<u8> {
         down: Vec::new(),
         shown: 0,
         closed: false,
-    };
-    let end = relay.turns()?;
-    Ok(relay.end(end))
+    })
 }
 
 impl Drop for Relay {
@@ -422,4 +427,39 @@ fn wait_for_end(mut stream: &UnixStream) {
     drop(stream.set_read_timeout(Some(LAST_WORK)));
     let mut rest = [0; 4096];
     while matches!(stream.read(&mut rest), Ok(1..)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Hello;
+    use nix::sys::termios::{LocalFlags, tcgetattr};
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let modes = || tcgetattr(&pty.slave).unwrap().local_flags;
+        let before = modes();
+        assert!(before.contains(LocalFlags::ICANON));
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut peer = Peer {
+            name: "lab".to_owned(),
+            stream: ours,
+            frames: Frames::new(),
+            hello: Hello::new(1, b"/bin/dust"),
+            log: PathBuf::new(),
+        };
+        let relay = take(&mut peer, pty.slave.as_fd()).unwrap();
+        assert!(!modes().contains(LocalFlags::ICANON));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _relay = relay;
+            panic!("what never happens");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(modes(), before);
+        let mut told = [0; 4096];
+        let count = nix::unistd::read(&pty.master, &mut told).unwrap();
+        let reset = told[..count].windows(RESET.len()).any(|part| part == RESET);
+        assert!(reset, "{:?}", String::from_utf8_lossy(&told[..count]));
+    }
 }

@@ -55,6 +55,13 @@ impl Loop {
         }
     }
 
+    /// Something was removed where the socket is.
+    pub(super) fn folder_changed(&mut self, now: Instant) {
+        if let Some(clients) = self.clients() {
+            clients.folder_changed(now);
+        }
+    }
+
     pub(super) fn client_ready(&mut self, id: ClientId, speaks: bool, gone: bool) {
         if let Some(clients) = self.clients() {
             clients.mark_ready(id, speaks, gone);
@@ -76,6 +83,7 @@ impl Loop {
         if clients.next_deadline().is_some_and(|at| at <= now) {
             clients.tick(now, unix_time);
         }
+        clients.tend_socket(&self.poll, now);
         let news = clients.read(now, unix_time);
         clients.accept(&self.poll, now);
         self.follow(now, news);

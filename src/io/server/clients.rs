@@ -3,6 +3,7 @@
 use super::channels::QUEUE_LOW;
 use super::client::{Client, QUEUE_MAX, State};
 use super::kept::Kept;
+use super::lost::Watch;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::Listener;
 use crate::io::sys;
@@ -63,6 +64,9 @@ pub(in crate::io) struct Clients {
     pub(super) name: String,
     pub(super) hello: Hello,
     pub(super) listener: Listener,
+    pub(super) watch: Watch,
+    /// Nobody new is let in.
+    pub(super) ending: bool,
     pub(super) all: BTreeMap<ClientId, Client>,
     next: ClientId,
     /// More may wait to be let in.
@@ -97,6 +101,8 @@ impl Clients {
             name: name.to_owned(),
             hello,
             listener,
+            watch: Watch::default(),
+            ending: false,
             all: BTreeMap::new(),
             next: 0,
             door: false,
@@ -330,7 +336,8 @@ impl Clients {
 
     /// When [`Self::tick`] must be called at the latest.
     pub(in crate::io) fn next_deadline(&self) -> Option<Instant> {
-        self.all.values().filter_map(Client::deadline).min()
+        let clients = self.all.values().filter_map(Client::deadline);
+        clients.chain(self.watch.due()).min()
     }
 
     /// Time has passed: nobody waits any longer for those who take nothing, or say nothing.
@@ -421,6 +428,7 @@ impl Clients {
     /// The session is about to end: all are told, and nobody new comes in.
     pub(in crate::io) fn end(&mut self, status: u8, now: Instant) {
         self.listener.remove();
+        self.ending = true;
         let text = format!("[session {} ended]", self.name);
         for client in self.all.values_mut() {
             if client.state == State::Channel {

@@ -7,6 +7,7 @@ mod clients;
 mod door;
 mod hear;
 mod kept;
+mod lost;
 mod queue;
 mod start;
 

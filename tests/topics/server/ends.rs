@@ -82,3 +82,27 @@ fn ctrl_d_ends_the_session_for_all() {
         pty.expect_restored();
     }
 }
+
+#[test]
+fn a_socket_that_is_taken_away_comes_back() {
+    let env = Env::new();
+    let mut pty = prompt(&env, &[]);
+    let socket = env.sockets().join("main.sock");
+    let answers = || !sessions(&env).is_empty();
+    std::fs::remove_file(&socket).unwrap();
+    assert!(!answers());
+    wait_until("the session is found again", answers);
+    // With all that was around it, as at the end of a user's last login.
+    std::fs::remove_dir_all(env.sockets()).unwrap();
+    wait_until("the session is found again", answers);
+    let mut other = prompt(&env, &["attach"]);
+    assert_eq!(attached(&env), 2);
+    other.command("!test -S $DUST_SOCKET && echo there it is");
+    pty.wait_row("there it is");
+    other.wait_prompt();
+    other.command("exit");
+    other.wait_exit();
+    pty.wait_exit();
+    assert!(!socket.exists());
+    wait_until("the server has ended", || env.servers().is_empty());
+}
