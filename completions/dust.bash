@@ -33,7 +33,7 @@ _dust_kind() {
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
-        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold quiet timeout ;;
+        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet timeout ;;
         value)
             case $2 in
                 color) _dust_words auto always never ;;

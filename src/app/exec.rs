@@ -2,7 +2,6 @@
 
 use super::provide::Then;
 use super::{App, Effect, Mode, ProviderOp};
-use crate::command::settings::SETTINGS;
 use crate::command::{Command, help, parse};
 use crate::config::Provider;
 use crate::error::{Error, Result};
@@ -53,14 +52,11 @@ impl App {
                 Ok(())
             },
             Command::Setting { setting } => {
-                self.answer(&setting.show(&self.settings));
+                self.show_setting(setting);
                 Ok(())
             },
             Command::Sessions => self.list_raw(now),
-            Command::Set { change } => {
-                self.settings.apply(change);
-                Ok(())
-            },
+            Command::Set { change } => self.set(change),
             Command::Show { verbose, what } => self.show(verbose, what.as_deref()),
             Command::Start { target, wait } => self.start_nodes(now, target.as_deref(), wait),
             Command::Stop { target, yes } => self.end_nodes(now, ProviderOp::Stop, &target, yes),
@@ -161,19 +157,6 @@ impl App {
         for (id, entry) in prompt.history.iter().skip(skip) {
             let entry = crate::output::clean(entry.as_bytes());
             let _ = writeln!(text, "{:5}  {entry}", id.0);
-        }
-        self.answer(&text);
-    }
-
-    fn show_settings(&mut self) {
-        let mut text = String::new();
-        for setting in SETTINGS {
-            let _ = writeln!(
-                text,
-                "{:<16} {}",
-                setting.name,
-                setting.show(&self.settings)
-            );
         }
         self.answer(&text);
     }

@@ -21,6 +21,7 @@ mod raw;
 mod routes;
 mod say;
 mod session;
+mod settings;
 mod shells;
 mod show;
 mod transfers;
@@ -272,6 +273,8 @@ pub struct Setup {
     pub verbose: u8,
     /// Colours, decided.
     pub colours: bool,
+    /// What that would be with `color=auto`.
+    pub auto_colours: bool,
     /// Standard output is a terminal.
     pub terminal: bool,
     /// Somebody can answer questions.
@@ -387,7 +390,7 @@ impl App {
         };
         Self {
             host,
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             mode,
             fleet: fleet::Fleet::default(),
             jobs: jobs::Jobs::default(),

@@ -28,6 +28,11 @@ impl App {
         self.say(text, |out| json::notice(out, None, text));
     }
 
+    /// Something was wrong before the run began.
+    pub fn complain(&mut self, error: &Error) {
+        self.error(error);
+    }
+
     pub(super) fn error(&mut self, error: &Error) {
         let text = format!("dust: {error}");
         let mut shown = crate::output::clean(text.as_bytes());

@@ -473,8 +473,12 @@ pub const COMMANDS: &[Spec] = &[
         ],
         flags: &[],
         summary: "show the settings, or change one",
-        help: "Settings hold until dust ends.",
-        examples: &["set", "set fold", "set fold on"],
+        help: "Without VALUE it says what a setting is, what it is by default, and where its value \
+               comes from. A change holds until dust ends; the value default undoes it. What is to \
+               hold always stands in config.ini in dust's configuration folder, as NAME=VALUE lines; \
+               NO_COLOR goes before color there, and an option before both. A file that is wrong, or \
+               that others may write to, is not used.",
+        examples: &["set", "set fold", "set fold on", "set fold default"],
         build: build::set,
     },
     Spec {

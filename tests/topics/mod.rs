@@ -3,6 +3,7 @@
 mod auth;
 mod bad_nodes;
 mod bad_text;
+mod config;
 mod crowds;
 #[cfg(feature = "ec2")]
 mod ec2;

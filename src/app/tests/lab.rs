@@ -142,6 +142,7 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         json: false,
         verbose: 0,
         colours: false,
+        auto_colours: false,
         terminal: false,
         person: false,
         size: Size { cols: 80, rows: 24 },
