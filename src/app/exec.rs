@@ -2,7 +2,7 @@
 
 use super::provide::Then;
 use super::{App, Effect, Mode, ProviderOp};
-use crate::command::{Command, help, parse};
+use crate::command::{Command, To, help, parse};
 use crate::config::Provider;
 use crate::error::{Error, Result};
 use crate::model::NodeId;
@@ -40,9 +40,25 @@ impl App {
             },
             Command::Keys => self.keys(now),
             Command::Load { file } => self.load_and_tell(now, &file),
+            Command::Log { to } => match to {
+                To::Show => {
+                    self.show_log();
+                    Ok(())
+                },
+                To::Off => self.set_log(None),
+                To::Path(folder) => self.set_log(Some(folder)),
+            },
             Command::Plan { target } => self.plan(now, target.as_deref()),
             Command::Put { words, copy } => self.put(now, words, copy),
             Command::Reconnect { target } => self.reconnect(now, &target),
+            Command::Record { to, keys, replace } => {
+                match to {
+                    To::Show => self.show_recording(),
+                    To::Off => self.stop_recording(),
+                    To::Path(file) => return self.record(&file, keys, replace),
+                }
+                Ok(())
+            },
             Command::Refresh => {
                 self.refresh(now);
                 Ok(())

@@ -304,10 +304,12 @@ impl App {
         if let Some(text) = prompt.history.add(line) {
             self.effects.push_back(Effect::History(text));
         }
+        self.private = line.starts_with([' ', '\t']);
         match parse::parse(line) {
             Ok(line) => self.run_line(now, line),
             Err(error) => self.error(&error),
         }
+        self.private = false;
     }
 
     /// Leaves the prompt on the screen as it is, as a part of what was printed. `line` is what was

@@ -64,6 +64,9 @@ impl App {
 
     /// `set NAME VALUE`.
     pub(super) fn set(&mut self, change: Change) -> Result<()> {
+        if let Change::Log(folder) = change {
+            return self.set_log(folder);
+        }
         self.settings.apply(change, Origin::Set);
         self.set_colours();
         Ok(())

@@ -6,6 +6,7 @@ use crate::app::Host;
 use crate::command::settings::{self, Change, Origin};
 use crate::config::ssh_config::SshConfig;
 use crate::error::{Error, Result};
+use crate::model::time::Wall;
 use crate::session::known_hosts::KnownHosts;
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
@@ -353,6 +354,20 @@ impl Host for Machine {
         // Where the system has no randomness, marks are still told apart by their numbers.
         let _ = getrandom::fill(&mut bytes);
         bytes
+    }
+
+    fn wall(&self) -> Wall {
+        super::clock::wall()
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let may = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
+        Ok(nix::unistd::access(path, may)?)
+    }
+
+    fn create_file(&self, path: &Path, replace: bool) -> io::Result<()> {
+        super::keep::create(path, replace)
     }
 
     fn exists(&self, path: &Path) -> bool {
