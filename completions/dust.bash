@@ -33,7 +33,7 @@ _dust_kind() {
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
         dir) compopt -o dirnames 2>/dev/null ;;
-        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold quiet timeout ;;
+        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet timeout ;;
         value)
             case $2 in
                 color) _dust_words auto always never ;;
@@ -42,7 +42,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
         none) ;;
         *)
             local -a choices
@@ -133,7 +133,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use demo attach ls detach kill ssh proxy completions ;;
+            *) _dust_words cd diff disconnect ec2sec exit get help history keys load log plan put reconnect record refresh sessions set show start stop tag terminate untag use demo attach ls detach kill ssh proxy completions ;;
         esac
         return
     fi
@@ -150,9 +150,11 @@ _dust() {
         history) flags='--help' kinds=('none') ;;
         keys) flags='--help' kinds=() ;;
         load) flags='--help' kinds=('file') ;;
+        log) flags='--help' kinds=('dir') ;;
         plan) flags='--help' kinds=('target') ;;
         put) flags='--recursive --preserve --resume --check --help' kinds=('file' 'target' 'none') ;;
         reconnect) flags='--help' kinds=('target') ;;
+        record) flags='--input --yes --help' kinds=('file') ;;
         refresh) flags='--help' kinds=() ;;
         sessions) flags='--help' kinds=() ;;
         set) flags='--help' kinds=('setting' 'value') ;;

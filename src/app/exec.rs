@@ -2,8 +2,7 @@
 
 use super::provide::Then;
 use super::{App, Effect, Mode, ProviderOp};
-use crate::command::settings::SETTINGS;
-use crate::command::{Command, help, parse};
+use crate::command::{Command, To, help, parse};
 use crate::config::Provider;
 use crate::error::{Error, Result};
 use crate::model::NodeId;
@@ -41,9 +40,25 @@ impl App {
             },
             Command::Keys => self.keys(now),
             Command::Load { file } => self.load_and_tell(now, &file),
+            Command::Log { to } => match to {
+                To::Show => {
+                    self.show_log();
+                    Ok(())
+                },
+                To::Off => self.set_log(None),
+                To::Path(folder) => self.set_log(Some(folder)),
+            },
             Command::Plan { target } => self.plan(now, target.as_deref()),
             Command::Put { words, copy } => self.put(now, words, copy),
             Command::Reconnect { target } => self.reconnect(now, &target),
+            Command::Record { to, keys, replace } => {
+                match to {
+                    To::Show => self.show_recording(),
+                    To::Off => self.stop_recording(),
+                    To::Path(file) => return self.record(&file, keys, replace),
+                }
+                Ok(())
+            },
             Command::Refresh => {
                 self.refresh(now);
                 Ok(())
@@ -53,14 +68,11 @@ impl App {
                 Ok(())
             },
             Command::Setting { setting } => {
-                self.answer(&setting.show(&self.settings));
+                self.show_setting(setting);
                 Ok(())
             },
             Command::Sessions => self.list_raw(now),
-            Command::Set { change } => {
-                self.settings.apply(change);
-                Ok(())
-            },
+            Command::Set { change } => self.set(change),
             Command::Show { verbose, what } => self.show(verbose, what.as_deref()),
             Command::Start { target, wait } => self.start_nodes(now, target.as_deref(), wait),
             Command::Stop { target, yes } => self.end_nodes(now, ProviderOp::Stop, &target, yes),
@@ -161,19 +173,6 @@ impl App {
         for (id, entry) in prompt.history.iter().skip(skip) {
             let entry = crate::output::clean(entry.as_bytes());
             let _ = writeln!(text, "{:5}  {entry}", id.0);
-        }
-        self.answer(&text);
-    }
-
-    fn show_settings(&mut self) {
-        let mut text = String::new();
-        for setting in SETTINGS {
-            let _ = writeln!(
-                text,
-                "{:<16} {}",
-                setting.name,
-                setting.show(&self.settings)
-            );
         }
         self.answer(&text);
     }

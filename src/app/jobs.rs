@@ -33,6 +33,8 @@ pub(super) struct Job {
     told_input: bool,
     /// It copies files: its own words say how that went.
     transfer: bool,
+    /// The history does not keep its line.
+    private: bool,
 }
 
 /// All commands that run, and the last one.
@@ -75,6 +77,7 @@ impl Jobs {
             interrupts: 0,
             told_input: false,
             transfer: true,
+            private: false,
         });
         self.next
     }
@@ -83,6 +86,12 @@ impl Jobs {
     pub(super) fn text(&self, id: u64) -> &str {
         let job = self.running.iter().find(|job| job.id == id);
         job.map_or("", |job| job.text.as_str())
+    }
+
+    /// The history does not keep its line.
+    pub(super) fn is_private(&self, id: u64) -> bool {
+        let mut jobs = self.running.iter();
+        jobs.any(|job| job.id == id && job.private)
     }
 
     fn get_mut(&mut self, id: u64) -> Option<&mut Job> {
@@ -221,6 +230,7 @@ impl App {
             interrupts: 0,
             told_input: false,
             transfer: false,
+            private: self.private,
         });
         for node in ids {
             self.want(node);
@@ -239,6 +249,7 @@ impl App {
 
     /// What a command (or a background job) printed.
     pub(super) fn node_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
+        self.log_output(id, bytes);
         let job = self
             .fleet
             .get(id)
@@ -318,6 +329,9 @@ impl App {
             run.typed.drop_ahead();
         }
         let name = self.name(id);
+        if self.jobs.get_mut(job).is_some_and(|job| !job.transfer) {
+            self.log_end(job, id, &outcome, took);
+        }
         let Some(entry) = self.jobs.get_mut(job) else {
             return;
         };

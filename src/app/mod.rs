@@ -11,22 +11,27 @@ mod fleet;
 mod inventory;
 mod jobs;
 mod jumps;
+mod keep;
 mod keys;
 mod loans;
+mod log;
 mod nodes;
 mod prompt;
 mod provide;
 mod questions;
 mod raw;
+mod record;
 mod routes;
 mod say;
 mod session;
+mod settings;
 mod shells;
 mod show;
 mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
+pub use keep::{KeepAsk, KeepNews, Rotate};
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
 pub use session::Loaded;
@@ -36,6 +41,7 @@ use crate::cloud;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
 use crate::error::Result;
+use crate::model::time::Wall;
 use crate::model::{NodeId, NodeState, Size};
 use crate::output::{Format, Printer};
 use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
@@ -85,6 +91,8 @@ pub enum Event<'a> {
     Cloud(u64, cloud::News),
     /// News of this machine's files, to the question of this number.
     Disk(u64, disk::DiskNews),
+    /// Lines of a log or a recording were written, or could not be.
+    Kept(KeepNews),
 }
 
 /// What a provider did or found out.
@@ -208,6 +216,8 @@ pub enum Effect {
     Cloud(u64, cloud::Account, cloud::Ask),
     /// Something about this machine's files. [`Event::Disk`] answers under this number.
     Disk(u64, disk::DiskAsk),
+    /// Write lines to the end of a file. [`Event::Kept`] answers.
+    Keep(KeepAsk),
     /// Append to the history file.
     History(String),
     /// Take what is known of a host's key out of dust's known-hosts file: the name there.
@@ -249,6 +259,12 @@ pub trait Host {
     fn agent(&self) -> Option<PathBuf>;
     /// The time, in seconds since 1970.
     fn unix_time(&self) -> i64;
+    /// The time of day.
+    fn wall(&self) -> Wall;
+    /// Makes a folder for this user alone; one that is there will do, if files can be made in it.
+    fn make_folder(&self, path: &Path) -> std::io::Result<()>;
+    /// Makes an empty file for this user alone; with `replace`, one that is there is emptied.
+    fn create_file(&self, path: &Path, replace: bool) -> std::io::Result<()>;
     /// Random bytes.
     fn random(&self) -> [u8; 12];
     /// True if the file is there.
@@ -272,6 +288,8 @@ pub struct Setup {
     pub verbose: u8,
     /// Colours, decided.
     pub colours: bool,
+    /// What that would be with `color=auto`.
+    pub auto_colours: bool,
     /// Standard output is a terminal.
     pub terminal: bool,
     /// Somebody can answer questions.
@@ -316,6 +334,12 @@ pub struct App {
     transfers: transfers::Transfers,
     /// The raw shells.
     desk: raw::Desk,
+    /// What is on its way to logs and recordings.
+    keeper: keep::Keeper,
+    log: Option<log::Log>,
+    recording: Option<record::Recording>,
+    /// The line that is run is one that the history does not keep.
+    private: bool,
     printer: Printer,
     out: Vec<u8>,
     err: Vec<u8>,
@@ -387,7 +411,7 @@ impl App {
         };
         Self {
             host,
-            settings: setup.settings,
+            settings: setup.settings.clone(),
             mode,
             fleet: fleet::Fleet::default(),
             jobs: jobs::Jobs::default(),
@@ -398,6 +422,10 @@ impl App {
             loans: loans::Loans::default(),
             transfers: transfers::Transfers::default(),
             desk: raw::Desk::default(),
+            keeper: keep::Keeper::default(),
+            log: None,
+            recording: None,
+            private: false,
             printer: Printer::new(format),
             out: Vec::new(),
             err: Vec::new(),
@@ -423,6 +451,7 @@ impl App {
     /// The cluster file cannot be loaded, and there will be no prompt. A batch says so itself.
     pub fn start(&mut self, now: Instant, file: Option<&Path>) -> Result<()> {
         self.note_time(now);
+        self.start_log();
         if let Some(file) = file
             && let Err(error) = self.load(now, file)
         {
@@ -460,6 +489,7 @@ impl App {
             Event::KeyLocked(path) => self.key_locked(now, path),
             Event::Cloud(request, news) => self.cloud_news(now, request, news),
             Event::Disk(ticket, news) => self.disk_news(now, ticket, news),
+            Event::Kept(news) => self.kept(now, &news),
         }
         self.advance(now);
     }
@@ -473,6 +503,7 @@ impl App {
         self.prompt_tick(now);
         self.raw_tick(now);
         self.transfers_tick(now);
+        self.keep_tick(now);
         self.advance(now);
     }
 
@@ -487,6 +518,7 @@ impl App {
             self.jobs.next_deadline(),
             self.cloud_deadline(),
             self.desk.next_deadline(),
+            self.keeper.next_deadline(),
             self.transfers.next_deadline(self.now),
             prompt,
         ]
@@ -554,6 +586,8 @@ impl App {
         self.cloud_advance(now);
         self.connect_some(now);
         self.close_jumps(now);
+        self.flush_log();
+        self.flush_recording();
     }
 
     /// Runs a line that was read, at once or when it is known what there is.

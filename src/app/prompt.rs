@@ -9,7 +9,6 @@ use crate::term::keys::{Key, KeyDecoder, Named};
 use crate::ui::columns::columns;
 use crate::ui::style::{Palette, Role};
 use crate::ui::{Painter, PromptView, RESET, fresh_line};
-use std::fmt::Write as _;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -59,6 +58,10 @@ impl Prompt {
             ready: fresh_line(size),
             shown: false,
         }
+    }
+
+    pub(super) fn set_palette(&mut self, palette: Palette) {
+        self.palette = palette;
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -301,10 +304,12 @@ impl App {
         if let Some(text) = prompt.history.add(line) {
             self.effects.push_back(Effect::History(text));
         }
+        self.private = line.starts_with([' ', '\t']);
         match parse::parse(line) {
             Ok(line) => self.run_line(now, line),
             Err(error) => self.error(&error),
         }
+        self.private = false;
     }
 
     /// Leaves the prompt on the screen as it is, as a part of what was printed. `line` is what was
@@ -386,39 +391,10 @@ impl App {
         let Mode::Prompt(prompt) = &self.mode else {
             return (String::new(), Vec::new());
         };
-        let mut text = String::from("dust");
-        let names: Vec<&str> = self
-            .inventory
-            .clusters()
-            .iter()
-            .map(|cluster| cluster.name.as_str())
-            .collect();
-        if let [name] = names.as_slice() {
-            text.push(':');
-            text.push_str(name);
-        } else if !names.is_empty() {
-            let _ = write!(text, ":{} clusters", names.len());
-        }
-        if !self.inventory.works_on_all() {
-            let (all, working) = (self.inventory.all().len(), self.inventory.working().len());
-            let _ = write!(text, " [{working}/{all}]");
-        }
-        let waiting = self.deferred();
-        if waiting > 0 {
-            let _ = write!(text, " ({waiting} waiting)");
-        }
-        if let Some(id) = self.desk.coming() {
-            let _ = write!(text, " ({} comes)", self.name(id));
-        }
-        let busy = self.fleet.busy();
-        if busy > 0 {
-            let _ = write!(text, " ({busy} busy)");
-        }
         let mut below = prompt.below();
         below.extend(self.progress(prompt.palette));
         below.extend(self.transfer_rows(prompt.palette));
-        let text = prompt.palette.paint(Role::Prompt, &text);
-        (format!("{text}$ "), below)
+        (format!("{} ", self.prompt_title(prompt.palette)), below)
     }
 
     pub(super) fn paint_prompt(&mut self) -> Vec<u8> {

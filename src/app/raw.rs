@@ -204,6 +204,11 @@ impl App {
         out.extend(std::iter::repeat_n(b'\n', usize::from(size.rows)));
         out.extend_from_slice(b"\x1b[H");
         out.extend_from_slice(&room.screen.repaint(Scrollback::None));
+        if self.recording.is_some() {
+            let screen = room.screen.repaint(Scrollback::None);
+            self.record_front(id, &screen);
+        }
+        self.log_note(id, "its raw shell is entered");
         self.desk.front = Some(id);
         self.desk.coming = None;
         self.desk.keys = Detach::new(Config {
@@ -250,6 +255,7 @@ impl App {
         };
         let mut typed = Vec::new();
         let fed = self.desk.keys.feed(bytes, now, &mut typed);
+        self.record_input(&typed);
         self.type_raw(id, &typed);
         match fed {
             Fed::Detached { rest } => {
@@ -295,6 +301,7 @@ impl App {
         room.settle_at = Some(now + SETTLE_AFTER);
         if self.desk.front == Some(id) {
             self.desk.out.extend_from_slice(bytes);
+            self.record_output(bytes);
         } else {
             room.unread = true;
         }
@@ -344,7 +351,9 @@ impl App {
         if let Some(room) = self.desk.rooms.get_mut(&id) {
             let leave = room.screen.leave();
             self.desk.out.extend_from_slice(&leave);
+            self.record_left(&leave);
         }
+        self.log_note(id, "its raw shell is left");
         let bytes = std::mem::take(&mut self.desk.out);
         self.prompt_returns(bytes);
     }
@@ -354,6 +363,7 @@ impl App {
         if let Some(id) = self.desk.front {
             let mut typed = Vec::new();
             self.desk.keys.tick(now, &mut typed);
+            self.record_input(&typed);
             self.type_raw(id, &typed);
         }
         let mut keys = Vec::new();
@@ -402,6 +412,9 @@ impl App {
     /// Whether a node must wait before it may print more. `backed_up`: the terminal, or whoever
     /// reads our output, has too much to take.
     pub fn is_held(&self, id: NodeId, backed_up: bool) -> bool {
+        if self.keeper.is_full() && (self.recording.is_some() || !self.is_raw(id)) {
+            return true;
+        }
         match self.desk.front {
             Some(front) if front == id => backed_up,
             // What others print is shown at the prompt, when that is back.
@@ -439,6 +452,7 @@ impl App {
         for room in self.desk.rooms.values_mut() {
             room.screen.resize(size);
         }
+        self.record_size(size);
     }
 
     /// The size of a node's terminal if its shell is a raw one.

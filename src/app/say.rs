@@ -18,6 +18,7 @@ impl App {
 
     /// The same about one node.
     pub(super) fn notice_of(&mut self, id: NodeId, text: &str) {
+        self.log_note(id, text);
         let name = self.name(id);
         let clean = crate::output::clean(format!("[{name}] {text}").as_bytes());
         self.say(&clean, |out| json::notice(out, Some(&name), text));
@@ -26,6 +27,11 @@ impl App {
     /// A line with colours that dust itself put in.
     pub(super) fn notice_raw(&mut self, text: &str) {
         self.say(text, |out| json::notice(out, None, text));
+    }
+
+    /// Something was wrong before the run began.
+    pub fn complain(&mut self, error: &Error) {
+        self.error(error);
     }
 
     pub(super) fn error(&mut self, error: &Error) {
@@ -60,6 +66,15 @@ impl App {
         self.out.extend_from_slice(text.as_bytes());
         if !text.ends_with('\n') && !text.is_empty() {
             self.out.push(b'\n');
+        }
+    }
+
+    /// A line that was asked for: as an answer, or as `--json` has it.
+    pub(super) fn answer_line(&mut self, text: &str) {
+        if self.setup.json {
+            self.notice(text);
+        } else {
+            self.answer(&crate::output::clean(text.as_bytes()));
         }
     }
 

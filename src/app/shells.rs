@@ -130,6 +130,7 @@ impl App {
             since: now,
             interrupted: false,
         });
+        self.log_command(id, queued.job, Some(&queued.text));
         self.effects.push_back(Effect::Flush(id));
         self.type_ahead(id);
         if !marked {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::commands::{Command, Copying, SecAction};
+use super::commands::{Command, Copying, SecAction, To};
 use super::settings;
 use super::table::Args;
 use crate::error::Result;
@@ -24,6 +24,15 @@ pub(super) fn set(args: &mut Args) -> Result<Command> {
             change: setting.parse(&value)?,
         },
     })
+}
+
+/// A path, `off`, or nothing. A file that is called `off` is `./off`.
+pub(super) fn to(args: &mut Args) -> To {
+    match args.path() {
+        None => To::Show,
+        Some(path) if path.as_os_str() == "off" => To::Off,
+        Some(path) => To::Path(path),
+    }
 }
 
 /// `ec2sec`, `ec2sec TARGET`, `ec2sec show TARGET`, `ec2sec add TARGET PROTOCOL [PORTS] SOURCE`.

@@ -12,7 +12,7 @@ use super::complete::Request;
 use super::completions::Shell;
 use super::options::{self, DEMO_MOST, FLAGS, Opt, Sub, Subcommand};
 use super::parse::{self, Line};
-use super::settings::{self, Settings};
+use super::settings::{self, Change, Origin};
 use super::table::{self, not_text};
 use crate::error::{Error, Result};
 use crate::model::nearest::{nearest, shown};
@@ -34,8 +34,8 @@ pub struct Options {
     pub json: bool,
     /// How often `-v` was given.
     pub verbose: u8,
-    /// The settings to begin with.
-    pub settings: Settings,
+    /// What the options change of the settings, and as which option.
+    pub changes: Vec<(Change, Origin)>,
 }
 
 /// Where prompt lines come from.
@@ -160,12 +160,19 @@ impl Given {
             Opt::Yes => options.yes = true,
             Opt::Json => options.json = true,
             Opt::Verbose => options.verbose = options.verbose.saturating_add(1),
-            Opt::Fold => set(options, "fold", "on")?,
-            Opt::NoFold => set(options, "fold", "off")?,
-            Opt::Color => set(options, "color", &text(value)?)?,
-            Opt::Fanout => set(options, "fanout", &text(value)?)?,
-            Opt::Timeout => set(options, "timeout", &text(value)?)?,
-            Opt::CommandTimeout => set(options, "command-timeout", &text(value)?)?,
+            Opt::Fold => set(options, "--fold", "fold", "on")?,
+            Opt::NoFold => set(options, "--no-fold", "fold", "off")?,
+            Opt::Color => set(options, "--color", "color", &text(value)?)?,
+            Opt::Fanout => set(options, "--fanout", "fanout", &text(value)?)?,
+            Opt::Timeout => set(options, "--timeout", "timeout", &text(value)?)?,
+            Opt::CommandTimeout => {
+                set(
+                    options,
+                    "--command-timeout",
+                    "command-timeout",
+                    &text(value)?,
+                )?;
+            },
             // They end the reading where they are found.
             Opt::Help | Opt::Version => {},
         }
@@ -371,11 +378,11 @@ fn session_name(name: String) -> Result<String> {
     )
 }
 
-fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
+fn set(options: &mut Options, flag: &'static str, name: &str, value: &str) -> Result<()> {
     let change = settings::find(name)?
         .parse(value)
         .map_err(|e| misuse(&format!("--{e}")))?;
-    options.settings.apply(change);
+    options.changes.push((change, Origin::Option(flag)));
     Ok(())
 }
 

@@ -65,6 +65,11 @@ pub enum Command {
         /// The file; a leading `~` is still in it.
         file: PathBuf,
     },
+    /// Write what each node prints to files.
+    Log {
+        /// To which folder.
+        to: To,
+    },
     /// Say what `start` would do.
     Plan {
         /// For which nodes; none: the working set.
@@ -81,6 +86,15 @@ pub enum Command {
     Reconnect {
         /// To which nodes.
         target: String,
+    },
+    /// Record raw shells.
+    Record {
+        /// To which file.
+        to: To,
+        /// Keys, too.
+        keys: bool,
+        /// A file that is there is written anew.
+        replace: bool,
     },
     /// Ask the provider again.
     Refresh,
@@ -143,6 +157,17 @@ pub enum Command {
         /// Which nodes; `*`: all. A region, where no node or cluster is called so.
         target: String,
     },
+}
+
+/// Where something is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Say where.
+    Show,
+    /// Nowhere any more.
+    Off,
+    /// There; a leading `~` is still in it.
+    Path(PathBuf),
 }
 
 /// How files are copied.
@@ -383,6 +408,28 @@ pub const COMMANDS: &[Spec] = &[
         },
     },
     Spec {
+        name: "log",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[Arg::optional("DIR|off", Kind::Dir)],
+        flags: &[],
+        summary: "log what each node prints, one file a node",
+        help: "DIR/NODE.log gets the node's output, as it is shown without colours, and the commands \
+               and how they ended, each line with its time. The sign behind the time says what a line \
+               is: $ a command, = its end, # a word of dust's, + the rest of a very long line, a blank \
+               output. What is typed into commands, passwords above all, is in none; nor are raw \
+               shells (record) and commands that begin with a blank at the prompt. \
+               A file above set log-size becomes NODE.log.1, and so on up to set log-keep. Files are \
+               for you alone, links are not followed. Without DIR it says where it logs; set log in \
+               config.ini logs always.",
+        examples: &["log logs", "log", "log off"],
+        build: |args| {
+            Ok(Command::Log {
+                to: build::to(args),
+            })
+        },
+    },
+    Spec {
         name: "plan",
         aliases: &[],
         group: Group::Cluster,
@@ -440,6 +487,42 @@ pub const COMMANDS: &[Spec] = &[
         },
     },
     Spec {
+        name: "record",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[Arg::optional("FILE|off", Kind::File)],
+        flags: &[
+            Flag {
+                short: Some('i'),
+                long: Some("input"),
+                value: None,
+                repeats: false,
+                doc: "Record the keys, too: all of them, passwords as well.",
+            },
+            Flag {
+                short: Some('y'),
+                long: Some("yes"),
+                value: None,
+                repeats: false,
+                doc: "Write FILE anew if it is there.",
+            },
+        ],
+        summary: "record raw shells that are entered from now on",
+        help: "FILE becomes an asciicast (version 2), as asciinema play shows it: what the terminal \
+               shows while a raw shell has it, with its size. A shell that is entered again begins with \
+               its screen; a marker names the node each time, and the clock stands still at dust's \
+               prompt. record off ends the recording, and so does the end of the session. Without \
+               FILE it says what is recorded. FILE is for you alone.",
+        examples: &["record upgrade.cast", "record", "record off"],
+        build: |args| {
+            Ok(Command::Record {
+                keys: args.given("input"),
+                replace: args.given("yes"),
+                to: build::to(args),
+            })
+        },
+    },
+    Spec {
         name: "refresh",
         aliases: &[],
         group: Group::Cluster,
@@ -473,8 +556,12 @@ pub const COMMANDS: &[Spec] = &[
         ],
         flags: &[],
         summary: "show the settings, or change one",
-        help: "Settings hold until dust ends.",
-        examples: &["set", "set fold", "set fold on"],
+        help: "Without VALUE it says what a setting is, what it is by default, and where its value \
+               comes from. A change holds until dust ends; the value default undoes it. What is to \
+               hold always stands in config.ini in dust's configuration folder, as NAME=VALUE lines; \
+               NO_COLOR goes before color there, and an option before both. A file that is wrong, or \
+               that others may write to, is not used.",
+        examples: &["set", "set fold", "set fold on", "set fold default"],
         build: build::set,
     },
     Spec {

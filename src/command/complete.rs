@@ -300,6 +300,7 @@ fn in_arg(line: &str, word: &Word, index: usize, kind: Kind, before: &[String]) 
             let setting = before.last().and_then(|name| settings::find(name).ok());
             match setting.map(|setting| setting.kind) {
                 Some(Kind::OneOf(words)) => What::OneOf(words),
+                Some(Kind::Dir) => What::Dir,
                 _ => return nothing(line),
             }
         },

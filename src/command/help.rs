@@ -157,6 +157,11 @@ fn command(spec: &Spec) -> String {
     parts.join("\n")
 }
 
+/// What `set NAME` says below the value.
+pub fn setting(setting: &Setting) -> String {
+    paragraphs(&format!("{} Takes {}.", setting.doc, setting.values))
+}
+
 /// What a setting does, takes, and is at first.
 pub(super) fn explain(setting: &Setting) -> String {
     let (values, first) = (setting.values, setting.default_value());

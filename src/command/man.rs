@@ -334,6 +334,8 @@ const TAIL: &str = r#".Sh ENVIRONMENT
 .Bl -tag -width Ds
 .It Ev AWS_PROFILE , AWS_REGION , AWS_ACCESS_KEY_ID , AWS_ENDPOINT_URL , \&...
 As for all of AWS's tools, where the cluster file does not say otherwise.
+.It Ev DUST_CONFIG
+The configuration file, instead of the usual one.
 .It Ev DUST_EC2_TIMEOUT
 How long EC2 may take to answer one call, in seconds (30).
 .It Ev DUST_MY_ADDRESS
@@ -350,6 +352,8 @@ does not say.
 .It Ev NO_COLOR
 If set and not empty, no colours, unless
 .Fl \-color
+or
+.Ic set color
 asks for them.
 .It Ev SHELL
 The system shell that runs
@@ -381,6 +385,19 @@ The cluster's name.
 The cluster file that is loaded from the current folder where
 .Fl f
 names none.
+.It Pa \(ti/.config/dust/config.ini
+What the settings begin with:
+.Li NAME=VALUE
+lines, at the top or below a heading
+.Li [dust] .
+Comments are as in cluster files;
+.Li \(ti
+and paths relative to the file work.
+If anything in it is wrong, or others may write to it, none of it is used: the prompt says so, and
+other runs end with status 2.
+A session reads it when it begins.
+.Ev XDG_CONFIG_HOME
+is used if it is set.
 .It Pa \(ti/.local/state/dust/history
 The lines typed at the prompt.
 .It Pa $XDG_RUNTIME_DIR/dust , Pa \(ti/.local/state/dust/run , Pa /tmp/dust-UID

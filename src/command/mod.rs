@@ -21,7 +21,7 @@ pub mod table;
 pub mod topics;
 pub mod words;
 
-pub use commands::{COMMANDS, Command, Copying, SecAction};
+pub use commands::{COMMANDS, Command, Copying, SecAction, To};
 pub use parse::Line;
 pub use settings::{SETTINGS, Settings};
 pub use table::nearest_command;

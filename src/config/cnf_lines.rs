@@ -138,7 +138,7 @@ fn pair(line: &str, number: usize) -> Result<Pair<'_>> {
 }
 
 /// The value of one `key=value` line, by the ini crate; quotes and backslashes are ordinary letters.
-fn ini_value(line: &str) -> Option<String> {
+pub(super) fn ini_value(line: &str) -> Option<String> {
     let options = ParseOption {
         enabled_quote: false,
         enabled_escape: false,
@@ -150,7 +150,7 @@ fn ini_value(line: &str) -> Option<String> {
 }
 
 /// What stands before a comment, if there is one: a `#` or `;` with white space before it.
-fn without_comment(text: &str) -> Option<&str> {
+pub(super) fn without_comment(text: &str) -> Option<&str> {
     let mut blank = false;
     for (at, c) in text.char_indices() {
         if blank && matches!(c, '#' | ';') {

@@ -4,7 +4,9 @@ mod cnf;
 mod cnf_keys;
 mod cnf_lines;
 mod cnf_values;
+mod plain;
 pub mod ssh_config;
 
 pub use cnf::{ClusterDef, MAX_NODES, NodeDef, parse};
 pub use cnf_keys::{Address, Group, HostKeys, KEYS, Key, Provider, Settings};
+pub use plain::{PlainLine, plain_lines};

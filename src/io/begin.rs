@@ -5,8 +5,10 @@ use super::links::Lender;
 use super::run::World;
 use super::{Place, sys};
 use crate::app::{App, BatchInput, Setup};
+use crate::command::Settings;
 use crate::command::cli::{Input, Options};
-use crate::command::settings::When;
+use crate::command::settings::{Change, Origin, When};
+use crate::error::Result;
 use crate::model::Size;
 use crate::wire::{Hello, Variables};
 use std::cell::RefCell;
@@ -78,15 +80,20 @@ pub(super) fn prepare(
     look: Look,
     environment: &Environment,
     lender: Option<Lender>,
-) -> (App, World) {
+) -> Result<(App, World)> {
     let prompt = matches!(input, Input::Prompt);
     let limit = sys::raise_open_files();
-    let colours = match options.settings.color {
+    let (settings, wrong) = match settings(options) {
+        Ok(settings) => (settings, None),
+        // A slip in there keeps nobody from the prompt.
+        Err(error) if prompt => (with(Vec::new(), options), Some(error)),
+        Err(error) => return Err(error),
+    };
+    let auto_colours = look.terminal && !no_color();
+    let colours = match settings.color {
         When::Always => true,
         When::Never => false,
-        When::Auto => {
-            look.terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-        },
+        When::Auto => auto_colours,
     };
     let term = std::env::var("TERM").ok().filter(|term| !term.is_empty());
     let known_hosts_file = known_hosts_file();
@@ -94,11 +101,12 @@ pub(super) fn prepare(
     let mut for_app = if prompt { HistoryFile::open() } else { None };
     let past = for_app.as_mut().map(HistoryFile::news).unwrap_or_default();
     let setup = Setup {
-        settings: options.settings,
+        settings,
         yes: options.yes,
         json: options.json,
         verbose: options.verbose,
         colours,
+        auto_colours,
         terminal: look.terminal,
         person: look.person,
         size: look.size.unwrap_or(Size::DEFAULT),
@@ -126,6 +134,9 @@ pub(super) fn prepare(
         Input::Script => App::batch(setup, host, BatchInput::Script),
     };
     app.remember(&past);
+    if let Some(error) = wrong {
+        app.complain(&error);
+    }
     let world = World {
         stdin: None,
         front: None,
@@ -136,7 +147,30 @@ pub(super) fn prepare(
         environment: environment.clone(),
         lender,
     };
-    (app, world)
+    Ok((app, world))
+}
+
+/// The settings to begin with: of the configuration file, then of the environment, then of the
+/// command line.
+fn settings(options: &Options) -> Result<Settings> {
+    Ok(with(files::configured()?, options))
+}
+
+fn with(mut changes: Vec<(Change, Origin)>, options: &Options) -> Settings {
+    if no_color() {
+        changes.push((Change::Color(When::Never), Origin::Variable("NO_COLOR")));
+    }
+    changes.extend(options.changes.iter().cloned());
+    let mut settings = Settings::default();
+    for (change, origin) in changes {
+        settings.apply(change, origin);
+    }
+    settings
+}
+
+/// The person wants no colours (no-color.org).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
 }
 
 /// dust's own known-hosts file; its folder is made if need be.

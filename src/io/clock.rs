@@ -1,5 +1,6 @@
 //! The only place that reads the clock.
 
+use crate::model::time::Wall;
 use std::time::Instant;
 
 /// The time now, in seconds since 1970.
@@ -9,6 +10,17 @@ pub fn unix_time() -> i64 {
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     })
+}
+
+/// The time now, and how far the clocks here are ahead of UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn wall() -> Wall {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    Wall {
+        millis: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        offset: super::sys::utc_offset(since.as_secs()),
+    }
 }
 
 /// The time now, on the clock that never goes back.

@@ -105,7 +105,7 @@ pub(super) fn serve(lane: &Lane, answer: impl Fn(u64, DiskNews)) {
 }
 
 /// Why something failed, for people.
-fn why(error: &std::io::Error) -> String {
+pub(super) fn why(error: &std::io::Error) -> String {
     use nix::libc::{EDQUOT, ELOOP, ENOSPC, ENOTDIR, EROFS};
     match error.raw_os_error() {
         Some(ENOSPC) => "no space is left on this machine's disk".to_owned(),

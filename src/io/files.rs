@@ -3,7 +3,10 @@
 use super::begin::Environment;
 use super::sys;
 use crate::app::Host;
+use crate::command::settings::{self, Change, Origin};
 use crate::config::ssh_config::SshConfig;
+use crate::error::{Error, Result};
+use crate::model::time::Wall;
 use crate::session::known_hosts::KnownHosts;
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
@@ -23,6 +26,68 @@ pub fn data_dir() -> Option<PathBuf> {
 /// dust's folder for what it remembers (`$XDG_STATE_HOME/dust`, `~/.local/state/dust`): history.
 pub fn state_dir() -> Option<PathBuf> {
     xdg("XDG_STATE_HOME", ".local/state")
+}
+
+/// dust's folder for what the person configures (`$XDG_CONFIG_HOME/dust`, `~/.config/dust`).
+pub fn config_dir() -> Option<PathBuf> {
+    xdg("XDG_CONFIG_HOME", ".config")
+}
+
+/// What the configuration file changes: that which DUST_CONFIG names, else `config.ini` in
+/// [`config_dir`], if there is one.
+///
+/// # Errors
+/// It cannot be read, others may write to it, or something in it is wrong.
+pub fn configured() -> Result<Vec<(Change, Origin)>> {
+    let named = std::env::var_os("DUST_CONFIG").filter(|name| !name.is_empty());
+    let must = named.is_some();
+    let own = || Some(config_dir()?.join("config.ini"));
+    let Some(path) = named.map(PathBuf::from).or_else(own) else {
+        return Ok(Vec::new());
+    };
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let name = path.display().to_string();
+    let refused = |error: io::Error| {
+        let why = crate::app::reason(&error);
+        Error::usage(format!("cannot read {name}: {why}"))
+    };
+    let text = match read_trusted(&path) {
+        Ok(text) => text.map_err(|why| Error::usage(format!("{name}: {}", why.0)).hint(why.1))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must => return Ok(Vec::new()),
+        Err(error) => return Err(refused(error)),
+    };
+    let base = path.parent().unwrap_or_else(|| Path::new("/"));
+    settings::changes(&name, base, std::env::home_dir().as_deref(), &text)
+}
+
+/// What is wrong with a file, and what to do about it.
+type Distrust = (String, String);
+
+/// Reads a text file that nobody else may have written. Links are followed; whether the file is to
+/// be trusted is asked of what was opened.
+fn read_trusted(path: &Path) -> io::Result<std::result::Result<String, Distrust>> {
+    // A FIFO must not keep dust waiting.
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    let meta = file.metadata()?;
+    let (uid, shown) = (nix::unistd::getuid().as_raw(), path.display());
+    if meta.is_file() && meta.uid() != uid && meta.uid() != 0 {
+        let text = "it is not used, since it belongs to somebody else".to_owned();
+        return Ok(Err((text, format!("chown it, or rm {shown}"))));
+    }
+    if meta.is_file() && meta.mode() & 0o022 != 0 {
+        let text = "it is not used, since others may write to it".to_owned();
+        return Ok(Err((text, format!("chmod go-w {shown}"))));
+    }
+    let mut text = String::new();
+    file.take(TEXT_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > TEXT_MAX {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(Ok(text))
 }
 
 fn xdg(variable: &str, default: &str) -> Option<PathBuf> {
@@ -289,6 +354,20 @@ impl Host for Machine {
         // Where the system has no randomness, marks are still told apart by their numbers.
         let _ = getrandom::fill(&mut bytes);
         bytes
+    }
+
+    fn wall(&self) -> Wall {
+        super::clock::wall()
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let may = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
+        Ok(nix::unistd::access(path, may)?)
+    }
+
+    fn create_file(&self, path: &Path, replace: bool) -> io::Result<()> {
+        super::keep::create(path, replace)
     }
 
     fn exists(&self, path: &Path) -> bool {

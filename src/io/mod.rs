@@ -9,6 +9,7 @@ pub mod ec2;
 pub mod files;
 mod front;
 mod jump;
+mod keep;
 mod links;
 #[cfg(feature = "local")]
 pub mod local;

@@ -194,7 +194,7 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         Input::Lines(_) | Input::Script => client::lender(options, file.as_deref()),
         Input::Prompt => None,
     };
-    let (app, mut world) = begin::prepare(options, input, look, &Environment::default(), lender);
+    let (app, mut world) = begin::prepare(options, input, look, &Environment::default(), lender)?;
     world.stdin = Some(stdin);
     world.front = own.map(Front::Own);
     world.place = place;

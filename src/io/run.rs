@@ -388,6 +388,7 @@ impl Loop {
                 };
                 self.app.handle(now, Event::Link(node, attempt, event));
             },
+            Answer::Kept(news) => self.app.handle(now, Event::Kept(news)),
             Answer::Disk(ticket, news) => self.app.handle(now, Event::Disk(ticket, news)),
             Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
@@ -430,6 +431,7 @@ impl Loop {
                 Effect::Cloud(request, account, ask) => {
                     self.workers.ask_cloud(request, account, ask);
                 },
+                Effect::Keep(ask) => self.workers.keep(ask),
                 Effect::Disk(ticket, ask) => self.workers.ask_disk(ticket, ask),
                 Effect::Local(line) => self.start_local(now, &line),
                 Effect::LocalInput(bytes) => match &mut self.local {
@@ -583,6 +585,14 @@ impl Loop {
     }
 
     fn end(&mut self, code: u8) -> io::Result<u8> {
+        self.app.finish_files();
+        self.perform();
+        self.workers.end_keep(Duration::from_secs(5));
+        while let Some(answer) = self.workers.answer() {
+            if let Answer::Kept(_) = answer {
+                self.take_answer(clock::now(), answer);
+            }
+        }
         if self.front.is_some() {
             let bytes = self.app.release_terminal();
             self.show(bytes);

@@ -11,6 +11,23 @@ mod ioctl {
     nix::ioctl_read_bad!(fionread, nix::libc::FIONREAD, nix::libc::c_int);
 }
 
+/// How many seconds local time is ahead of UTC at this moment (seconds since 1970); TZ, else
+/// /etc/localtime, says so.
+pub fn utc_offset(at: u64) -> i32 {
+    let Ok(at) = nix::libc::time_t::try_from(at) else {
+        return 0;
+    };
+    let mut parts = std::mem::MaybeUninit::<nix::libc::tm>::zeroed();
+    // SAFETY: both pointers are valid for the call, which fills the struct or returns null.
+    let done = unsafe { nix::libc::localtime_r(&raw const at, parts.as_mut_ptr()) };
+    if done.is_null() {
+        return 0;
+    }
+    // SAFETY: all of its fields are numbers and pointers, for which zeroes are values, too.
+    let parts = unsafe { parts.assume_init() };
+    i32::try_from(parts.tm_gmtoff).unwrap_or(0)
+}
+
 /// How many bytes wait in the kernel to be read; 0 where that cannot be told.
 pub fn readable_bytes(fd: RawFd) -> usize {
     let mut count: nix::libc::c_int = 0;

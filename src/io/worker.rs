@@ -3,9 +3,10 @@
 //! channel, and mio's waker tells the loop.
 
 use super::disk::Lanes;
+use super::keep::{self, Writer};
 use super::ssh::{self, Key};
 use crate::app::disk::{DiskAsk, DiskNews};
-use crate::app::{Provided, ProviderOp};
+use crate::app::{KeepAsk, KeepNews, Provided, ProviderOp};
 use crate::cloud;
 use crate::model::NodeId;
 use crate::session::life::{Fault, Methods};
@@ -49,6 +50,8 @@ pub enum Answer {
     Cloud(u64, cloud::News),
     /// News of this machine's files, to the question of this number.
     Disk(u64, DiskNews),
+    /// Lines of a log or a recording were written, or could not be.
+    Kept(KeepNews),
 }
 
 /// A session on its way back to the loop.
@@ -85,6 +88,8 @@ pub struct Workers {
     waiting: std::collections::VecDeque<WorkItem>,
     /// The ways to the threads that copy files.
     disk: Lanes,
+    /// The way to the thread that writes logs, once there is one.
+    writer: Option<Writer>,
     /// They have woken the loop, which has not looked yet.
     knocked: Arc<AtomicBool>,
     /// The way to the thread that asks EC2, once there is one.
@@ -111,6 +116,7 @@ impl Workers {
             running: 0,
             waiting: std::collections::VecDeque::new(),
             disk: Lanes::default(),
+            writer: None,
             knocked: Arc::default(),
             #[cfg(feature = "ec2")]
             cloud: None,
@@ -131,8 +137,11 @@ impl Workers {
             Err(_) if self.knocked.swap(false, Ordering::SeqCst) => self.answers.try_recv().ok()?,
             Err(_) => return None,
         };
-        // The threads of EC2 and of the disk are none of those that are counted.
-        if !matches!(answer, Answer::Cloud(..) | Answer::Disk(..)) {
+        // The threads of EC2, of the disk and of logs are none of those that are counted.
+        if !matches!(
+            answer,
+            Answer::Cloud(..) | Answer::Disk(..) | Answer::Kept(..)
+        ) {
             self.running = self.running.saturating_sub(1);
             self.start_some();
         }
@@ -156,6 +165,33 @@ impl Workers {
                 });
             });
         });
+    }
+
+    /// Writes lines of a log or a recording; [`Answer::Kept`] says what came of it.
+    #[expect(clippy::disallowed_methods, reason = "this is where threads start")]
+    pub fn keep(&mut self, ask: KeepAsk) {
+        let writer = self.writer.get_or_insert_with(|| {
+            let (writer, desk) = keep::pair();
+            let (sender, waker) = (self.sender.clone(), Arc::clone(&self.waker));
+            let knocked = Arc::clone(&self.knocked);
+            std::thread::spawn(move || {
+                keep::serve(&desk, move |news| {
+                    let sent = sender.send(Answer::Kept(news)).is_ok();
+                    if sent && !knocked.swap(true, Ordering::SeqCst) {
+                        drop(waker.wake());
+                    }
+                });
+            });
+            writer
+        });
+        writer.send(ask);
+    }
+
+    /// The end of what is written.
+    pub fn end_keep(&mut self, limit: std::time::Duration) {
+        if let Some(writer) = &mut self.writer {
+            writer.end(limit);
+        }
     }
 
     /// The end of all work on files.
@@ -232,6 +268,12 @@ impl Workers {
             });
         }
     }
+}
+
+/// Waits, on one of these threads.
+#[expect(clippy::disallowed_methods, reason = "no loop waits for it")]
+pub(super) fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
 }
 
 /// Looks up a host's addresses.

@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod nearest;
 pub mod ranges;
+pub mod time;
 
 use std::collections::BTreeMap;
 use std::fmt;

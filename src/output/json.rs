@@ -11,6 +11,7 @@
 //! | `lost` | `node`, `reason`, `seconds` |
 //! | `notice` | `node` if it is about one, `text` |
 //! | `error` | `text` |
+//! | `setting` | `name`, `value`, `default`, `from`: `default`, `FILE:LINE`, a variable, an option, or `set` |
 //!
 //! `notice` and `error` go where dust's own notices go: standard error.
 //!
@@ -132,6 +133,29 @@ pub fn notice(out: &mut Vec<u8>, node: Option<&str>, text: &str) {
             node,
             event: "notice",
             text,
+        },
+    );
+}
+
+/// Appends a setting.
+pub fn setting(out: &mut Vec<u8>, name: &str, value: &str, default: &str, from: &str) {
+    #[derive(Serialize)]
+    struct Setting<'a> {
+        event: &'static str,
+        name: &'a str,
+        value: &'a str,
+        default: &'a str,
+        from: &'a str,
+    }
+    let event = "setting";
+    object(
+        out,
+        &Setting {
+            event,
+            name,
+            value,
+            default,
+            from,
         },
     );
 }

@@ -61,6 +61,19 @@ impl Printer {
         Self { format, open: None }
     }
 
+    /// It prints in another way from now on.
+    pub fn set_format(&mut self, format: Format, out: &mut Vec<u8>) {
+        self.close(out);
+        self.format = format;
+    }
+
+    /// A node's lines look as those that [`Printer::node`] makes now.
+    pub fn recolour(&self, node: &mut LineAssembler, colour: usize) {
+        node.prefix = self.node(node.id, &node.name, colour).prefix;
+        let colours = matches!(self.format, Format::Terminal { colours: true });
+        node.sanitiser.set_colours(colours);
+    }
+
     /// How it prints.
     pub fn format(&self) -> Format {
         self.format

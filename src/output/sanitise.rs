@@ -45,6 +45,12 @@ impl Sanitiser {
         }
     }
 
+    /// Whether SGR passes from now on.
+    pub fn set_colours(&mut self, colours: bool) {
+        self.colours = colours;
+        self.style = Style::default();
+    }
+
     /// Appends a piece of a line, without `\n`, that does not end the line. Colours that are left
     /// open are closed, and opened again by the next piece. True if anything visible was written.
     pub fn piece(&mut self, text: &[u8], out: &mut Vec<u8>) -> bool {

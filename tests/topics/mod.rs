@@ -3,6 +3,7 @@
 mod auth;
 mod bad_nodes;
 mod bad_text;
+mod config;
 mod crowds;
 #[cfg(feature = "ec2")]
 mod ec2;
@@ -14,11 +15,13 @@ mod hostkeys;
 mod jump;
 mod linemode;
 mod localshell;
+mod log;
 mod oneshot;
 mod prompt;
 mod raw;
 mod rawshells;
 mod real_users;
+mod record;
 mod server;
 mod shells;
 mod stdin;

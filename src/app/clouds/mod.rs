@@ -37,7 +37,8 @@ pub(super) struct Clouds {
     /// The private keys of EC2 key pairs, as far as dust has them.
     key_files: HashMap<(Account, String), PathBuf>,
     /// Lines that came before EC2 had told what there is.
-    deferred: VecDeque<Line>,
+    /// With each line, whether the history does not keep it.
+    deferred: VecDeque<(Line, bool)>,
     /// When what is under way is painted again.
     frame_at: Option<Instant>,
 }
@@ -218,17 +219,19 @@ impl App {
     }
 
     pub(super) fn defer(&mut self, line: Line) {
-        self.clouds.deferred.push_back(line);
+        self.clouds.deferred.push_back((line, self.private));
     }
 
     /// Lines that waited have their turn.
     pub(super) fn run_deferred(&mut self, now: Instant) {
-        while let Some(line) = self.clouds.deferred.front() {
+        while let Some((line, _)) = self.clouds.deferred.front() {
             if self.awaits_inventory(line) {
                 return;
             }
-            if let Some(line) = self.clouds.deferred.pop_front() {
+            if let Some((line, private)) = self.clouds.deferred.pop_front() {
+                let before = std::mem::replace(&mut self.private, private);
                 self.perform_line(now, line);
+                self.private = before;
             }
         }
     }

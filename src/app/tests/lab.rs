@@ -3,6 +3,7 @@
 use crate::app::{App, BatchInput, Effect, Event, Host, Setup};
 use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
+use crate::model::time::Wall;
 use crate::model::{NodeId, Size};
 use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind};
 use crate::session::known_hosts::KnownHosts;
@@ -92,6 +93,24 @@ impl Host for Desk {
     fn unix_time(&self) -> i64 {
         1_000_000
     }
+    fn wall(&self) -> Wall {
+        Wall {
+            millis: 1_000_000_000,
+            offset: 3600,
+        }
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        match path.ends_with("forbidden") {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => Ok(()),
+        }
+    }
+    fn create_file(&self, path: &Path, replace: bool) -> io::Result<()> {
+        match path.ends_with("there") && !replace {
+            true => Err(io::ErrorKind::AlreadyExists.into()),
+            false => Ok(()),
+        }
+    }
     fn random(&self) -> [u8; 12] {
         [0; 12]
     }
@@ -142,6 +161,7 @@ fn setup(change: impl FnOnce(&mut Setup)) -> Setup {
         json: false,
         verbose: 0,
         colours: false,
+        auto_colours: false,
         terminal: false,
         person: false,
         size: Size { cols: 80, rows: 24 },

@@ -186,7 +186,10 @@ impl Loop {
         } else if !alone {
             let bytes = self.app.redraw("");
             self.show_one(now, id, bytes);
-        } else if !fresh {
+        } else if fresh {
+            // What was wrong with the settings, say.
+            self.show_kept();
+        } else {
             self.show_anew(now, id);
         }
     }

@@ -91,7 +91,7 @@ fn serve(name: &str, words: Vec<OsString>, first: &UnixStream, frames: Frames) -
         size: None,
     };
     let environment = Environment::default();
-    let (app, mut world) = begin::prepare(&options, Input::Prompt, look, &environment, None);
+    let (app, mut world) = begin::prepare(&options, Input::Prompt, look, &environment, None)?;
     world.place = place.clone();
     world.front = Some(Front::Served(Box::new(clients)));
     world.first = Some((stream, frames));

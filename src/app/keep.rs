@@ -1,0 +1,136 @@
+//! What is written to files while dust goes on: logs and recordings. A thread of `io` writes; here
+//! is what it is given, how much of it is on its way, and what is done when a disk is slow or full.
+
+use super::{App, Effect};
+use crate::error::Error;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So many bytes may be on their way; then nodes are not read from.
+const QUEUE_MAX: usize = 4 << 20;
+/// A disk that has taken nothing for so long is not waited for any more.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// Whole lines for the end of a file, which is made if need be, for its owner alone.
+#[derive(Clone, Debug)]
+pub struct KeepAsk {
+    /// The file.
+    pub path: Arc<Path>,
+    /// The lines.
+    pub text: Vec<u8>,
+    /// What becomes of it when it is too large; none: it grows.
+    pub rotate: Option<Rotate>,
+}
+
+/// `FILE` becomes `FILE.1`, which becomes `FILE.2`, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotate {
+    /// How large a file may be, in bytes.
+    pub size: u64,
+    /// How many older ones are kept.
+    pub keep: u16,
+}
+
+/// What became of it: all was written, or nothing.
+#[derive(Clone, Debug)]
+pub struct KeepNews {
+    /// The file.
+    pub path: Arc<Path>,
+    /// How many bytes it was about.
+    pub bytes: usize,
+    /// How many lines.
+    pub lines: u64,
+    /// Why they are not there.
+    pub result: Result<(), String>,
+}
+
+/// What is on its way to the disk.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    queued: usize,
+    /// When the disk must have taken something.
+    stuck_at: Option<Instant>,
+    /// It did not: what comes is dropped until it does.
+    stuck: bool,
+    /// Files that could not be written to at last.
+    failing: BTreeSet<Arc<Path>>,
+}
+
+impl Keeper {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.stuck_at
+    }
+
+    /// Nodes wait for the disk.
+    pub(super) fn is_full(&self) -> bool {
+        self.queued > QUEUE_MAX && !self.stuck
+    }
+}
+
+impl App {
+    /// Writes whole lines. False if the disk takes nothing: they are lost.
+    pub(super) fn keep(&mut self, path: &Arc<Path>, text: Vec<u8>, rotate: Option<Rotate>) -> bool {
+        if self.keeper.stuck {
+            return false;
+        }
+        if self.keeper.queued == 0 {
+            self.keeper.stuck_at = self.now.map(|now| now + STUCK_AFTER);
+        }
+        self.keeper.queued += text.len();
+        self.effects.push_back(Effect::Keep(KeepAsk {
+            path: Arc::clone(path),
+            text,
+            rotate,
+        }));
+        true
+    }
+
+    /// The disk has taken something, or refused it.
+    pub(super) fn kept(&mut self, now: Instant, news: &KeepNews) {
+        let keeper = &mut self.keeper;
+        keeper.queued = keeper.queued.saturating_sub(news.bytes);
+        keeper.stuck_at = (keeper.queued > 0).then(|| now + STUCK_AFTER);
+        keeper.stuck &= keeper.queued > QUEUE_MAX / 2;
+        match &news.result {
+            Ok(()) => {
+                let failed = keeper.failing.remove(&news.path);
+                if failed && keeper.failing.is_empty() {
+                    let path = news.path.display();
+                    self.notice(&format!("{path} is written to again"));
+                }
+            },
+            Err(why) => {
+                let first = keeper.failing.is_empty();
+                keeper.failing.insert(Arc::clone(&news.path));
+                let path = news.path.display();
+                if self.record_failed(news, why) {
+                    return;
+                }
+                self.log_failed(news);
+                if first {
+                    let hint = "what nodes print goes on; lines that are missing are counted there";
+                    let text = format!("cannot write to {path}: {why}");
+                    self.error(&Error::failed(text).hint(hint));
+                }
+            },
+        }
+    }
+
+    pub(super) fn keep_tick(&mut self, now: Instant) {
+        if self.keeper.stuck_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.keeper.stuck_at = None;
+        if self.keeper.queued > QUEUE_MAX && !self.keeper.stuck {
+            self.keeper.stuck = true;
+            let secs = STUCK_AFTER.as_secs();
+            let text = format!("the disk of the log has taken nothing for {secs} s");
+            let hint = "what nodes print goes on; it is not logged until the disk comes back";
+            self.error(&Error::failed(text).hint(hint));
+        } else if self.keeper.queued > 0 {
+            self.keeper.stuck_at = Some(now + STUCK_AFTER);
+        }
+    }
+}
