@@ -42,7 +42,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load plan put reconnect refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions ;;
         none) ;;
         *)
             local -a choices

@@ -3,6 +3,7 @@
 use super::provide::Then;
 use super::{App, Effect, Mode, ProviderOp};
 use crate::command::settings::SETTINGS;
+use crate::command::topics::Subject;
 use crate::command::{Command, help, parse};
 use crate::config::Provider;
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ impl App {
             },
             Command::Get { words, copy } => self.get(now, words, copy),
             Command::Help { subject } => {
-                self.answer(&help::about(subject));
+                self.help(subject);
                 Ok(())
             },
             Command::History { count } => {
@@ -92,6 +93,16 @@ impl App {
         }
         self.effects.push_back(Effect::Detach);
         Ok(())
+    }
+
+    /// `help`, as wide as the terminal.
+    fn help(&mut self, subject: Subject) {
+        let columns = if self.setup.terminal {
+            usize::from(self.setup.size.cols)
+        } else {
+            help::WIDTH
+        };
+        self.answer(&help::about(subject, columns));
     }
 
     /// A line for the system shell.

@@ -34,7 +34,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let words: Vec<OsString> = words.collect();
     match cli::parse(words.clone())? {
-        Invocation::Help => Ok(print(&help::program())),
+        Invocation::Help => Ok(print(&help::program(columns()))),
         Invocation::Version => Ok(print(concat!("dust ", env!("CARGO_PKG_VERSION"), "\n"))),
         Invocation::Completions(shell) => Ok(print(&shell.script())),
         Invocation::Complete { file, request } => {
@@ -115,6 +115,13 @@ fn demo_place(_: u16) -> Result<(Place, Option<PathBuf>)> {
     Err(Error::usage(
         "dust demo is not built into this dust (cargo feature local)",
     ))
+}
+
+/// How wide texts for people may be.
+fn columns() -> usize {
+    let out = io::stdout();
+    let size = out.is_terminal().then(|| tty::size(&out)).flatten();
+    size.map_or(help::WIDTH, |size| usize::from(size.cols))
 }
 
 pub(super) fn print(text: &str) -> ExitCode {
