@@ -58,6 +58,11 @@ impl App {
                 Ok(())
             },
             Command::Sessions => self.list_raw(now),
+            Command::SshConfig { target } => {
+                let text = self.ssh_config(target.as_deref())?;
+                self.answer(&text);
+                Ok(())
+            },
             Command::Set { change } => {
                 self.settings.apply(change);
                 Ok(())

@@ -23,10 +23,12 @@ mod say;
 mod session;
 mod shells;
 mod show;
+mod stanza;
 mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
+pub use inventory::defined;
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
 pub use session::Loaded;
@@ -233,6 +235,8 @@ pub trait Host {
     fn programs(&self) -> Vec<String>;
     /// The person's home folder.
     fn home(&self) -> Option<PathBuf>;
+    /// This program.
+    fn executable(&self) -> PathBuf;
     /// dust's own folder now.
     fn cwd(&self) -> PathBuf;
     /// Changes it.

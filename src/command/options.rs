@@ -339,7 +339,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         id: Sub::Complete,
         name: "__complete",
         args: &[
-            Arg::required("KIND", Kind::OneOf(&["target", "session"])),
+            Arg::required("KIND", Kind::OneOf(&["command", "session", "target"])),
             Arg::optional("PREFIX", Kind::Target),
         ],
         summary: "print what a word may be completed to, one a line",

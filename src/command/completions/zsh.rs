@@ -127,20 +127,46 @@ fn action(kind: Kind) -> String {
 const TEMPLATE: &str = r#"#compdef dust
 # zsh completion for dust. Made from dust's command table: do not edit.
 
+# Offers what dust knows about words of a kind, with what each is.
+_dust_ask() {
+    local -a lines words texts open open_texts
+    local line word text
+    integer width=0
+    lines=("${(@f)$(command $_dust_program $_dust_options __complete "$@" 2>/dev/null)}")
+    lines=(${lines:#})
+    (( $#lines )) || return 1
+    for line in $lines; do
+        word=${line%%$'\t'*}
+        (( $#word > width )) && width=$#word
+    done
+    for line in $lines; do
+        word=${line%%$'\t'*}
+        text=$word
+        [[ $line == *$'\t'* ]] && text="${(r:width:)word}  -- ${line#*$'\t'}"
+        if [[ $word == *[=:] ]]; then
+            open+=("$word") open_texts+=("$text")
+        else
+            words+=("$word") texts+=("$text")
+        fi
+    done
+    # Where meanings are shown, one a line; names alone in columns.
+    local -a form
+    [[ ${(j::)lines} == *$'\t'* ]] && form=(-l)
+    compadd $form -S '' -d open_texts -a open
+    compadd $form -d texts -a words
+}
+
 _dust_targets() {
-    local -a all
-    all=("${(@f)$(command $_dust_program $_dust_file __complete target "${(Q)PREFIX}" 2>/dev/null)}")
-    all=(${all:#})
-    (( $#all )) || return 1
-    compadd -S '' -- ${(M)all:#*[=:]}
-    compadd -- ${all:#*[=:]}
+    _dust_ask target "${(Q)PREFIX}"
 }
 
 _dust_sessions() {
-    local -a all
-    all=("${(@f)$(command $_dust_program __complete session 2>/dev/null)}")
-    all=(${all:#})
-    (( $#all )) && compadd -- $all
+    _dust_ask session
+}
+
+_dust_added() {
+    _dust_targets
+    _files
 }
 
 _dust_settings() {
@@ -171,6 +197,7 @@ _dust_first() {
     else
         _describe -t commands command commands
         _describe -t subcommands subcommand subcommands
+        _dust_ask command
     fi
 }
 
@@ -180,15 +207,16 @@ _dust() {
     local -A opt_args
     # The program and the cluster file stay those of the line when it is read again after demo.
     (( $+_dust_program )) || local _dust_program=${(Q)words[1]}
-    (( $+_dust_file )) || local -a _dust_file
+    (( $+_dust_options )) || local -a _dust_options
 
     _arguments -s -S -C -A '-*' \
 @FLAGS@
         '(-): :->first' \
         '(-)*:: :->rest' && return
 
-    local file=${opt_args[-f]:-${opt_args[--file]}}
-    [[ -n $file ]] && _dust_file=(-f ${~${(Q)file}})
+    local file=${opt_args[-f]:-${opt_args[--file]}} session=${opt_args[-s]:-${opt_args[--session]}}
+    [[ -n $file ]] && _dust_options+=(-f ${~${(Q)file}})
+    [[ -n $session ]] && _dust_options+=(-s ${(Q)session})
     case $state in
         first) _dust_first ;;
         rest)
@@ -202,6 +230,9 @@ _dust() {
                 _dust
                 ;;
 @CASES@
+            [^@]*)
+                _arguments -S '*:argument:_dust_added'
+                ;;
             esac
             ;;
     esac
