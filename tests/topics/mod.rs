@@ -3,6 +3,7 @@
 mod auth;
 mod bad_nodes;
 mod bad_text;
+mod completions;
 mod crowds;
 #[cfg(feature = "ec2")]
 mod ec2;
@@ -21,6 +22,7 @@ mod rawshells;
 mod real_users;
 mod server;
 mod shells;
+mod ssh_config;
 mod stdin;
 mod targets_cli;
 mod testbed;

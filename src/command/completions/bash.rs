@@ -215,7 +215,10 @@ _dust() {
         fi
         if [[ $want == file || $want == session ]]; then
             word=${words[i]}
-            word=${word//[\"\'\\]/}
+            case $word in
+                \'* | \"*) word=${word:1:${#word}-2} ;;
+                *) word=${word//\\/} ;;
+            esac
             [[ $word == \~/* ]] && word=$HOME/${word:2}
             options+=("${words[i - 1]}" "$word")
         fi

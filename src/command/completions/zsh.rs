@@ -11,6 +11,11 @@ pub(super) fn script() -> String {
         .iter()
         .map(|p| format!("        {} \\\n", flag(&p.flag)))
         .collect();
+    let valued = FLAGS.iter().filter(|program| program.flag.value.is_some());
+    let valued: Vec<String> = valued
+        .flat_map(|program| program.flag.spellings())
+        .filter(|spelling| !OF_DUST.contains(&spelling.as_str()))
+        .collect();
     let commands: String = super::own_words()
         .map(|spec| described(spec.name, spec.summary))
         .collect();
@@ -36,6 +41,7 @@ pub(super) fn script() -> String {
         .collect();
     TEMPLATE
         .replace("@FLAGS@", flags.trim_end())
+        .replace("@VALUED@", &valued.join("|"))
         .replace("@COMMANDS@", commands.trim_end())
         .replace("@SUBS@", subs.trim_end())
         .replace("@SETTINGS@", settings.trim_end())
@@ -43,6 +49,9 @@ pub(super) fn script() -> String {
         .replace("@TOPICS@", &topics::names().collect::<Vec<_>>().join(" "))
         .replace("@CASES@", format!("{cases}{own}").trim_end())
 }
+
+/// The options that say what dust answers by.
+const OF_DUST: [&str; 4] = ["-f", "--file", "-s", "--session"];
 
 /// `'start:launch what is absent'` of a list that is shown with its meanings.
 fn described(name: &str, meaning: &str) -> String {
@@ -209,14 +218,32 @@ _dust() {
     (( $+_dust_program )) || local _dust_program=${(Q)words[1]}
     (( $+_dust_options )) || local -a _dust_options
 
+    # The cluster file and the session that the line names, for dust to answer by.
+    integer i
+    local value
+    for (( i = 2; i < CURRENT; i++ )); do
+        value=''
+        case ${words[i]} in
+            -f|--file|-s|--session)
+                (( i + 1 < CURRENT )) && value=${(Q)words[i+1]}
+                [[ $value == '~/'* ]] && value=$HOME/${value#'~/'}
+                [[ -n $value ]] && _dust_options+=(${words[i]} "$value")
+                (( i++ ))
+                ;;
+            --file=*|--session=*)
+                _dust_options+=("${(Q)words[i]}")
+                ;;
+            @VALUED@) (( i++ )) ;;
+            -*) ;;
+            *) break ;;
+        esac
+    done
+
     _arguments -s -S -C -A '-*' \
 @FLAGS@
         '(-): :->first' \
         '(-)*:: :->rest' && return
 
-    local file=${opt_args[-f]:-${opt_args[--file]}} session=${opt_args[-s]:-${opt_args[--session]}}
-    [[ -n $file ]] && _dust_options+=(-f ${~${(Q)file}})
-    [[ -n $session ]] && _dust_options+=(-s ${(Q)session})
     case $state in
         first) _dust_first ;;
         rest)
