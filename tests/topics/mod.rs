@@ -12,6 +12,7 @@ mod ec2_worker;
 mod guards;
 mod harness;
 mod hostkeys;
+mod install;
 mod jump;
 mod linemode;
 mod localshell;
