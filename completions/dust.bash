@@ -12,6 +12,8 @@ _dust_reply() {
         cut=${cut%@}
     fi
     while IFS= read -r word; do
+        # What it is stands behind a tab.
+        word=${word%%$'\t'*}
         [[ $word == "$cur"* ]] || continue
         [[ $word == *[=:] ]] && compopt -o nospace 2>/dev/null
         word=${word#"$cut"}
@@ -29,9 +31,17 @@ _dust_words() {
 # Offers words of a kind; the word before is of use for the value of a setting.
 _dust_kind() {
     case $1 in
-        target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
+        target) _dust_reply < <("$dust" "${options[@]}" __complete target "$cur" 2>/dev/null) ;;
+        first)
+            _dust_words cd diff disconnect ec2sec exit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
+            _dust_reply < <("$dust" "${options[@]}" __complete command 2>/dev/null)
+            ;;
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
+        added)
+            _dust_kind target
+            compopt -o default 2>/dev/null
+            ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet timeout ;;
         value)
@@ -42,7 +52,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard ;;
+        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions ;;
         none) ;;
         *)
             local -a choices
@@ -54,7 +64,7 @@ _dust_kind() {
 
 _dust() {
     local dust=$1 rest=${COMP_LINE:0:COMP_POINT} word gap want flags='' i n=-1
-    local -a words=() file=() kinds=()
+    local -a words=() options=() kinds=()
     COMPREPLY=()
 
     # The words up to the cursor. bash breaks them at @, = and :, too: join them again.
@@ -89,8 +99,9 @@ _dust() {
                 [[ ${words[i + 1]} == [0-9]* ]] && ((i + 1 < n)) && ((i++))
                 continue
                 ;;
-            --file=*)
-                file=(-f "${words[i]#*=}")
+            --file=* | --session=*)
+                word=${words[i]}
+                options+=("${word%%=*}" "${word#*=}")
                 continue
                 ;;
             -*) continue ;;
@@ -101,11 +112,14 @@ _dust() {
             _dust_kind "$want"
             return
         fi
-        if [[ $want == file ]]; then
+        if [[ $want == file || $want == session ]]; then
             word=${words[i]}
-            word=${word//[\"\'\\]/}
+            case $word in
+                \'* | \"*) word=${word:1:${#word}-2} ;;
+                *) word=${word//\\/} ;;
+            esac
             [[ $word == \~/* ]] && word=$HOME/${word:2}
-            file=(-f "$word")
+            options+=("${words[i - 1]}" "$word")
         fi
     done
 
@@ -133,7 +147,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words -f --file -s --session --no-session -c -y --yes --json -t --timeout -u --command-timeout --fanout --fold --no-fold --color -v --verbose -h --help -V --version ;;
-            *) _dust_words cd diff disconnect ec2sec exit get help history keys load log plan put reconnect record refresh sessions set show start stop tag terminate untag use demo attach ls detach kill ssh proxy completions ;;
+            *) _dust_kind first ;;
         esac
         return
     fi
@@ -159,6 +173,7 @@ _dust() {
         sessions) flags='--help' kinds=() ;;
         set) flags='--help' kinds=('setting' 'value') ;;
         show) flags='--verbose --help' kinds=('target') ;;
+        ssh-config) flags='--help' kinds=('target') ;;
         start) flags='--no-wait --help' kinds=('target') ;;
         stop) flags='--yes --help' kinds=('target') ;;
         tag) flags='--help' kinds=('target' 'none') rest=1 ;;
@@ -172,7 +187,8 @@ _dust() {
         ssh) kinds=('target' 'none') ;;
         proxy) kinds=('target' 'none') ;;
         completions) kinds=('bash zsh fish') ;;
-        *) return ;;
+        # A command that somebody has added: nodes, or files.
+        *) kinds=('added') rest=1 ;;
     esac
     for ((i++; i < n; i++)); do
         case $ended${words[i]} in

@@ -58,21 +58,30 @@ function __dust_last
     test "$words[-1]" = $argv[1]
 end
 
-# What dust knows that begins as the word at the cursor does.
-function __dust_targets
+# What dust knows about words of this kind, with the cluster file and the session of the line.
+function __dust_ask
     set -l words (commandline -opc)
-    set -l file
+    set -l options
     for i in (seq 2 (count $words))
         switch $words[$i]
-            case -f --file
+            case -f --file -s --session
                 set -q words[(math $i + 1)]
-                and set file -f (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
-            case '--file=*'
-                set file -f (string replace -- --file= '' $words[$i])
+                and set -a options $words[$i] (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+            case '--file=*' '--session=*'
+                set -a options $words[$i]
+            case '-*'
+            case '*'
+                # The words of a command are its own.
+                string match -qr -- '^(-[fsctu]|--[a-z-]*)$' $words[(math $i - 1)]
+                or break
         end
     end
-    set -l word (string replace -r '^["\']' '' -- (commandline -ct))
-    command $words[1] $file __complete target "$word" 2>/dev/null
+    command $words[1] $options __complete $argv 2>/dev/null
+end
+
+# Targets that begin as the word at the cursor does.
+function __dust_targets
+    __dust_ask target (string replace -r '^["\']' '' -- (commandline -ct | string unescape; or commandline -ct))
 end
 
 # The same for a first word that begins with @.
@@ -83,8 +92,15 @@ end
 
 # The sessions that run.
 function __dust_sessions
-    set -l words (commandline -opc)
-    command $words[1] __complete session 2>/dev/null
+    __dust_ask session
+end
+
+# True after a word that is no command of dust's own: somebody has added it.
+function __dust_added
+    set -l words (__dust_line)
+    set -q words[1]
+    and not string match -q '@*' -- $words[1]
+    and not contains -- $words[1] cd diff disconnect ec2sec exit quit get help \? history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
 end
 
 complete -c dust -f
@@ -122,6 +138,7 @@ complete -c dust -n '__dust_first' -a refresh -d 'ask the provider for the nodes
 complete -c dust -n '__dust_first' -a sessions -d 'list the raw shells that were entered with @NODE'
 complete -c dust -n '__dust_first' -a set -d 'show the settings, or change one'
 complete -c dust -n '__dust_first' -a show -d 'list nodes: index, name, type, state, id, addresses'
+complete -c dust -n '__dust_first' -a ssh-config -d 'print what lets ssh, scp and rsync use dust\'s connections'
 complete -c dust -n '__dust_first' -a start -d 'launch what is absent, start what is stopped'
 complete -c dust -n '__dust_first' -a stop -d 'stop nodes; start brings them back'
 complete -c dust -n '__dust_first' -a tag -d 'set tags of instances'
@@ -143,6 +160,8 @@ complete -c dust -n '__dust_arg 0 proxy' -a '(__dust_targets)'
 complete -c dust -n '__dust_first' -a completions -d 'print the completion script for bash, zsh or fish'
 complete -c dust -n '__dust_arg 0 completions' -a 'bash zsh fish'
 complete -c dust -n __dust_first -a '(__dust_at)'
+complete -c dust -n __dust_first -a '(__dust_ask command)'
+complete -c dust -n __dust_added -F -a '(__dust_targets)'
 complete -c dust -n '__dust_in cd' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 cd' -a '(__fish_complete_directories)'
 complete -c dust -n '__dust_in diff' -s h -l help -d 'Explain the command'
@@ -161,7 +180,7 @@ complete -c dust -n '__dust_in get' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 get' -a '(__dust_targets)'
 complete -c dust -n '__dust_arg 2 get' -a '(__fish_complete_directories)'
 complete -c dust -n '__dust_in help \\?' -s h -l help -d 'Explain the command'
-complete -c dust -n '__dust_arg 0 help \\?' -a 'cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show start stop tag terminate untag use targets target filters filter keyboard'
+complete -c dust -n '__dust_arg 0 help \\?' -a 'cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions'
 complete -c dust -n '__dust_in history' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in keys' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in load' -s h -l help -d 'Explain the command'
@@ -208,6 +227,8 @@ complete -c dust -n '__dust_arg 1 set; and __dust_last fold' -a 'on off'
 complete -c dust -n '__dust_in show' -s v -l verbose -d 'Show more of each node; twice: every attribute, as targets can select by'
 complete -c dust -n '__dust_in show' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 show' -a '(__dust_targets)'
+complete -c dust -n '__dust_in ssh-config' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 ssh-config' -a '(__dust_targets)'
 complete -c dust -n '__dust_in start' -l no-wait -d 'Do not wait until the nodes answer ssh'
 complete -c dust -n '__dust_in start' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 start' -a '(__dust_targets)'

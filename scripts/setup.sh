@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what Debian packages the demo or the tests need and this machine lacks; where it may not
 # (no root, no password-less sudo, no apt-get), it names them. What else the tests need goes to the
-# user's own folders: cargo-nextest, and moto (140 MB, half a minute) under ~/.cache/dust-tests.
+# user's own folders: cargo-nextest, cargo-deb, and moto (140 MB, half a minute) under ~/.cache/dust-tests.
 #
 #   scripts/setup.sh demo    what building dust needs
+#   scripts/setup.sh deb     what a Debian package needs as well: cargo-deb
 #   scripts/setup.sh test    what the tests need as well
 set -eu
 
@@ -12,9 +13,9 @@ moto=5.2
 
 what=${1:-}
 case $what in
-    demo | test) ;;
+    demo | deb | test) ;;
     *)
-        echo "usage: scripts/setup.sh demo|test" >&2
+        echo "usage: scripts/setup.sh demo|deb|test" >&2
         exit 2
         ;;
 esac
@@ -45,6 +46,10 @@ if ! has pkg-config || ! pkg-config --exists 'openssl >= 1.1'; then
     missing="$missing libssl-dev"
 fi
 
+if [ "$what" != demo ]; then
+    # What a package depends on is told by dpkg-shlibdeps.
+    need dpkg-shlibdeps dpkg-dev
+fi
 if [ "$what" = test ]; then
     need sshd openssh-server
     need ssh openssh-client
@@ -61,6 +66,11 @@ if [ "$what" = test ]; then
     need pgrep procps
     need useradd passwd
     need openssl openssl
+    need mandoc mandoc
+    need groff groff
+    need man man-db
+    need rsync rsync
+    need git git
     # moto's home is a Python environment of its own.
     if ! has python3 || ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
         missing="$missing python3 python3-venv"
@@ -98,6 +108,11 @@ if [ "$what" = test ] && ! cargo nextest --version >/dev/null 2>&1; then
     echo "installing cargo-nextest"
     # It is a program of its own: its build belongs to no target folder of this project.
     env -u CARGO_TARGET_DIR cargo install --locked cargo-nextest </dev/null
+fi
+
+if [ "$what" != demo ] && ! cargo deb --version >/dev/null 2>&1; then
+    echo "installing cargo-deb"
+    env -u CARGO_TARGET_DIR cargo install --locked cargo-deb </dev/null
 fi
 
 if [ "$what" = test ]; then

@@ -48,7 +48,7 @@ fn generated_files_are_those_of_the_table() {
 }
 
 /// True if the program is there. Where it is not, the test passes with a notice, but not in CI.
-fn have(program: &str) -> bool {
+pub(crate) fn have(program: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     });
@@ -98,12 +98,23 @@ fn generated_man_page_is_clean_under_groff() {
 
 /// A folder with the generated files, a cluster file, and a `dust` that knows three nodes: it answers the
 /// scripts, and writes down what else it is called with.
-struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
+type Started = (
+    Box<dyn portable_pty::Child + Send + Sync>,
+    Box<dyn std::io::Write + Send>,
+    Box<dyn std::io::Read + Send>,
+);
+
 impl Place {
     fn new() -> Self {
+        Self::with(FAKE)
+    }
+
+    /// With another program for dust.
+    pub(crate) fn with(script: &str) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -117,16 +128,16 @@ impl Place {
         fs::write(place.path("demo.cnf"), "").unwrap();
         fs::create_dir(place.path("folder")).unwrap();
         let dust = place.path("dust");
-        fs::write(&dust, FAKE).unwrap();
+        fs::write(&dust, script).unwrap();
         fs::set_permissions(&dust, fs::Permissions::from_mode(0o755)).unwrap();
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn env(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
         let path = std::env::var("PATH").unwrap();
         let here = self.folder.path().display();
         vec![
@@ -140,9 +151,8 @@ impl Place {
         ]
     }
 
-    /// What the shell calls dust with after these keys were typed at its prompt, each of the lines
-    /// with Enter.
-    fn type_into(&self, shell: &[&str], setup: &str, lines: &[&str]) -> Vec<String> {
+    /// A shell in a terminal: itself, what is typed, what is shown.
+    fn shell(&self, shell: &[&str]) -> Started {
         let size = PtySize {
             rows: 24,
             cols: 200,
@@ -157,10 +167,32 @@ impl Place {
             command.env(key, value);
         }
         command.cwd(self.folder.path());
-        let mut child = pty.slave.spawn_command(command).unwrap();
+        let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
-        let mut keys = pty.master.take_writer().unwrap();
-        let mut screen = pty.master.try_clone_reader().unwrap();
+        let keys = pty.master.take_writer().unwrap();
+        let screen = pty.master.try_clone_reader().unwrap();
+        (child, keys, screen)
+    }
+
+    /// What the shell shows when these keys are typed at its prompt.
+    pub(crate) fn listed(&self, shell: &[&str], setup: &str, keys: &str) -> String {
+        let (mut child, mut typing, mut screen) = self.shell(shell);
+        let mut seen = String::new();
+        typing.write_all(format!("{setup}\r").as_bytes()).unwrap();
+        assert!(wait_for(&mut *screen, "READY>", &mut seen), "{seen}");
+        let mut shown = String::new();
+        typing.write_all(keys.as_bytes()).unwrap();
+        // The line is given up, whatever stands on it, and the shell ends.
+        typing.write_all(b"\x15exit\r").unwrap();
+        wait_for(&mut *screen, "nothing more: to the end", &mut shown);
+        child.wait().unwrap();
+        shown
+    }
+
+    /// What the shell calls dust with after these keys were typed at its prompt, each of the lines
+    /// with Enter.
+    pub(crate) fn type_into(&self, shell: &[&str], setup: &str, lines: &[&str]) -> Vec<String> {
+        let (mut child, mut keys, mut screen) = self.shell(shell);
         let mut seen = String::new();
         // The prompt is set in two parts, so that its echo is not taken for it.
         let all = std::iter::once(setup)
@@ -174,7 +206,8 @@ impl Place {
         }
         wait_for(&mut *screen, "nothing more: to the end", &mut seen);
         child.wait().unwrap();
-        let called = fs::read_to_string(self.path("called")).unwrap_or_default();
+        let called = fs::read(self.path("called")).unwrap_or_default();
+        let called = String::from_utf8_lossy(&called);
         let called: Vec<String> = called.lines().map(str::to_owned).collect();
         assert_eq!(called.len(), lines.len(), "the screen:\n{seen}");
         called
@@ -197,6 +230,17 @@ fn wait_for(screen: &mut dyn std::io::Read, text: &str, seen: &mut String) -> bo
     seen.push_str(&new);
     true
 }
+
+/// What the shells do before lines are typed at them.
+pub(crate) const BASH: (&[&str], &str) = (
+    &["bash", "--norc", "--noprofile", "-i"],
+    "bind 'set bell-style none'; source ./dust.bash; PS1=READY'>'",
+);
+pub(crate) const ZSH: (&[&str], &str) = (
+    &["zsh", "-f", "-i"],
+    "unsetopt beep prompt_sp; fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; \
+     PS1=READY'>'",
+);
 
 const FAKE: &str = r#"#!/bin/sh
 file=default.cnf
@@ -268,8 +312,7 @@ fn generated_completion_works_in_bash() {
     if !have("bash") {
         return;
     }
-    let setup = "bind 'set bell-style none'; source ./dust.bash; PS1=READY'>'";
-    check(&Place::new().type_into(&["bash", "--norc", "--noprofile", "-i"], setup, &keys()));
+    check(&Place::new().type_into(BASH.0, BASH.1, &keys()));
 }
 
 #[test]
@@ -277,9 +320,7 @@ fn generated_completion_works_in_zsh() {
     if !have("zsh") {
         return;
     }
-    let setup = "unsetopt beep prompt_sp; fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; \
-                 PS1=READY'>'";
-    check(&Place::new().type_into(&["zsh", "-f", "-i"], setup, &keys()));
+    check(&Place::new().type_into(ZSH.0, ZSH.1, &keys()));
 }
 
 /// fish can be asked without a terminal.

@@ -12,7 +12,10 @@ impl App {
     /// The candidates for what stands before the cursor.
     pub(super) fn completion(&self, line: &str, cursor: usize) -> Completion {
         let found = table::context(line, cursor);
-        let target = matches!(found.what, What::Target | What::AttributeValue { .. });
+        let target = matches!(
+            found.what,
+            What::Target | What::Numbers { .. } | What::AttributeValue { .. }
+        );
         let quoting = match (found.quote, target) {
             (Some('\''), _) => Quoting::Single,
             (Some(_), _) => Quoting::Double,

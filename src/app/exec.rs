@@ -2,6 +2,7 @@
 
 use super::provide::Then;
 use super::{App, Effect, Mode, ProviderOp};
+use crate::command::topics::Subject;
 use crate::command::{Command, To, help, parse};
 use crate::config::Provider;
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ impl App {
             },
             Command::Get { words, copy } => self.get(now, words, copy),
             Command::Help { subject } => {
-                self.answer(&help::about(subject));
+                self.help(subject);
                 Ok(())
             },
             Command::History { count } => {
@@ -73,6 +74,11 @@ impl App {
             },
             Command::Sessions => self.list_raw(now),
             Command::Set { change } => self.set(change),
+            Command::SshConfig { target } => {
+                let text = self.ssh_config(target.as_deref())?;
+                self.answer(&text);
+                Ok(())
+            },
             Command::Show { verbose, what } => self.show(verbose, what.as_deref()),
             Command::Start { target, wait } => self.start_nodes(now, target.as_deref(), wait),
             Command::Stop { target, yes } => self.end_nodes(now, ProviderOp::Stop, &target, yes),
@@ -104,6 +110,20 @@ impl App {
         }
         self.effects.push_back(Effect::Detach);
         Ok(())
+    }
+
+    /// `help`, as wide as the terminal.
+    fn help(&mut self, subject: Subject) {
+        self.answer(&help::about(subject, self.help_columns()));
+    }
+
+    /// How wide explanations may be.
+    pub(super) fn help_columns(&self) -> usize {
+        if self.setup.terminal {
+            usize::from(self.setup.size.cols)
+        } else {
+            help::WIDTH
+        }
     }
 
     /// A line for the system shell.

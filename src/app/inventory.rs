@@ -59,6 +59,13 @@ pub(super) struct Inventory {
     next_id: u32,
 }
 
+/// The nodes of a cluster as its file defines them: nothing is known of what runs.
+pub fn defined(cluster: ClusterDef) -> Vec<Node> {
+    let mut inventory = Inventory::default();
+    inventory.add(cluster);
+    inventory.nodes
+}
+
 impl Inventory {
     pub(super) fn nodes(&self) -> &[Node] {
         &self.nodes

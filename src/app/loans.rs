@@ -181,10 +181,15 @@ impl App {
         let id = self.lendable(&wanted)?;
         self.prepare(now, id).map_err(|error| error.to_string())?;
         if let ChannelKind::Forward(host, port @ 0) = &mut wanted.request.kind {
-            // The node's own sshd.
-            "127.0.0.1".clone_into(host);
-            let run = self.fleet.get(id);
-            *port = run.map_or(SSH_PORT, |run| run.life.route().port);
+            // The node's own sshd. Those of nodes on this machine have an address each.
+            let route = self.fleet.get(id).map(|run| run.life.route());
+            *port = route.map_or(SSH_PORT, |route| route.port);
+            let entry = self.inventory.entry(id);
+            let local = entry.is_some_and(|entry| entry.provider == Provider::Local);
+            *host = match route {
+                Some(route) if local => route.host.clone(),
+                _ => "127.0.0.1".to_owned(),
+            };
         }
         let channel = self.channels.next();
         let lent = Lent {

@@ -27,10 +27,12 @@ mod session;
 mod settings;
 mod shells;
 mod show;
+mod stanza;
 mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
+pub use inventory::defined;
 pub use keep::{KeepAsk, KeepNews, Rotate};
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
@@ -243,6 +245,8 @@ pub trait Host {
     fn programs(&self) -> Vec<String>;
     /// The person's home folder.
     fn home(&self) -> Option<PathBuf>;
+    /// This program.
+    fn executable(&self) -> PathBuf;
     /// dust's own folder now.
     fn cwd(&self) -> PathBuf;
     /// Changes it.

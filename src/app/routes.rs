@@ -64,6 +64,11 @@ impl App {
         self.route_of_node(id, None, &mut Vec::new())
     }
 
+    /// The same, without the way there.
+    pub(super) fn endpoint(&mut self, id: NodeId) -> Result<Route> {
+        self.route_of_node(id, Some(Way::Direct), &mut Vec::new())
+    }
+
     /// The same, where the way there may be known already; `trail` is what led here.
     fn route_of_node(
         &mut self,

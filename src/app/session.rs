@@ -25,6 +25,11 @@ impl App {
         Some((path, *digest))
     }
 
+    /// What a target that begins so may be completed to: see [`crate::command::complete::answer`].
+    pub fn complete_target(&self, prefix: &str) -> String {
+        crate::command::complete::answer(prefix, self.inventory.nodes())
+    }
+
     /// The size of the terminal.
     pub fn size(&self) -> Size {
         self.setup.size

@@ -21,7 +21,7 @@ impl App {
     pub(super) fn show_setting(&mut self, setting: &'static Setting) {
         self.show_some_settings(&[setting]);
         if !self.setup.json {
-            self.answer(&help::setting(setting));
+            self.answer(&help::setting(setting, self.help_columns()));
         }
     }
 

@@ -74,8 +74,8 @@ pub enum Invocation {
     Completions(Shell),
     /// To answer a completion script.
     Complete {
-        /// The cluster file of the line being completed.
-        file: Option<PathBuf>,
+        /// Those of the line being completed.
+        options: Options,
         /// The question.
         request: Request,
     },
@@ -83,14 +83,14 @@ pub enum Invocation {
     Session(Sub, Option<String>, bool),
     /// To reach a node over a session's connection.
     Through(Options, Through),
-    /// To name the sessions that run, for a completion script.
-    CompleteSession,
     /// To be the server of the session of this name.
     Server(String),
     /// To be a node on this machine, with these words.
     Node(Vec<OsString>),
     /// To print [`super::help::program`].
     Help,
+    /// To explain a word of the command line: [`super::help::about`].
+    About(&'static Subcommand),
     /// To print the version.
     Version,
 }
@@ -232,7 +232,7 @@ impl Given {
         let words = words.into_iter().map(text).collect::<Result<Vec<_>>>()?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (sub.id, words.as_slice()) {
-            (_, ["-h" | "--help"]) if !sub.hidden => Ok(Invocation::Help),
+            (_, ["-h" | "--help"]) if !sub.hidden => Ok(Invocation::About(sub)),
             (Sub::Completions, [shell]) => match Shell::named(shell) {
                 Some(shell) => Ok(Invocation::Completions(shell)),
                 None => Err(misuse(&format!("no completions for `{}`", shown(shell)))),
@@ -261,12 +261,18 @@ impl Given {
                 Ok(Invocation::Through(self.options, through))
             },
             (Sub::Server, [name]) => Ok(Invocation::Server((*name).to_owned())),
-            (Sub::Complete, ["session"] | ["session", _]) => Ok(Invocation::CompleteSession),
-            (Sub::Complete, ["target", prefix @ ..]) if prefix.len() < 2 => {
+            (Sub::Complete, [kind @ ("command" | "session" | "target"), prefix @ ..])
+                if prefix.len() < 2 =>
+            {
                 let prefix = prefix.first().copied().unwrap_or_default().to_owned();
+                let request = match *kind {
+                    "command" => Request::Command,
+                    "session" => Request::Session,
+                    _ => Request::Target { prefix },
+                };
                 Ok(Invocation::Complete {
-                    file: self.options.file,
-                    request: Request::Target { prefix },
+                    options: self.options,
+                    request,
                 })
             },
             _ => Err(Error::usage(format!("{} does not take this", sub.name))

@@ -117,6 +117,11 @@ pub enum Command {
         /// A target, or a word to search for; none: the working set.
         what: Option<String>,
     },
+    /// Print what ~/.ssh/config has to say of nodes.
+    SshConfig {
+        /// Which nodes; none: the working set.
+        target: Option<String>,
+    },
     /// Launch what is absent, start what is stopped.
     Start {
         /// Which nodes; none: the working set.
@@ -592,6 +597,26 @@ pub const COMMANDS: &[Spec] = &[
             Ok(Command::Show {
                 verbose: args.times("verbose").min(2),
                 what: args.target()?,
+            })
+        },
+    },
+    Spec {
+        name: "ssh-config",
+        aliases: &[],
+        group: Group::Shells,
+        args: &[OPTIONAL_TARGET],
+        flags: &[],
+        summary: "print what lets ssh, scp and rsync use dust's connections",
+        help: "In a shell: dust ssh-config > ~/.ssh/dust.conf, and Include dust.conf at the top of \
+               ~/.ssh/config. Then ssh, scp, sftp, rsync, git and ansible reach the nodes, \
+               by their names, through the session that runs: over its connections, with its jump \
+               hosts. They log in as dust does, by the same user and key; host keys are checked \
+               under the names that dust knows them by. Only nodes that run are in it. Make it anew \
+               after nodes were launched.",
+        examples: &["ssh-config", "ssh-config worker*"],
+        build: |args| {
+            Ok(Command::SshConfig {
+                target: args.target()?,
             })
         },
     },

@@ -2,9 +2,11 @@
 //!
 //! [`context`] and [`candidates`] serve the prompt: the caller knows the nodes, and looks for files
 //! and programs itself. [`answer`] serves the completion scripts of the system's shells, which ask
-//! by `dust [-f CNF] __complete target PREFIX`: the answer is one candidate a line, each a whole
-//! word that begins with PREFIX. A candidate that ends in `=` or `:` is to be typed on; no blank
-//! belongs after it.
+//! by `dust [-f CNF] [-s NAME] __complete target PREFIX`: the answer is one candidate a line, each a
+//! whole word that begins with PREFIX, and behind a tab what it is. A candidate that ends in `=` or
+//! `:` is to be typed on; no blank belongs after it.
+
+mod ranges;
 
 use std::collections::BTreeSet;
 
@@ -13,8 +15,11 @@ use super::settings;
 use super::table::{self, Kind, Spec};
 use super::topics;
 use super::words::{Char, Word, is_blank, word_at, words_from};
-use crate::model::Node;
 use crate::model::attributes::{self, RESULTS, attributes, tag_names};
+use crate::model::{Node, NodeState};
+
+/// A shell's menu of more is of no use.
+const ANSWERS_MAX: usize = 1000;
 
 /// What is being typed at the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,11 @@ pub enum What {
     CommandName,
     /// A term of a target: a name, or the name of an attribute before its `=`.
     Target,
+    /// What stands in open brackets behind these letters in a target: numbers of nodes.
+    Numbers {
+        /// The letters.
+        head: String,
+    },
     /// What stands after `ATTR=` in a target.
     AttributeValue {
         /// The attribute.
@@ -75,6 +85,8 @@ pub struct Candidate {
     pub text: String,
     /// More has to be typed right after it: no blank belongs there.
     pub more: bool,
+    /// What it is, in a few words; may be empty.
+    pub about: String,
 }
 
 /// Finds out what is being typed at byte `cursor` of a prompt line. What stands after the cursor
@@ -200,12 +212,18 @@ fn part(line: &str, word: &Word, index: usize, what: What) -> Completion {
 fn in_target(line: &str, word: &Word, index: usize) -> Completion {
     let mut term = index;
     let mut bracket = false;
+    // Where the letters before the bracket end, and where the item in it begins.
+    let (mut letters, mut item) = (0, 0);
     let mut file = false;
     let mut value = None;
     for (i, c) in word.chars.iter().enumerate().skip(index) {
         match c.value {
-            '[' => bracket = true,
+            '[' if !bracket => {
+                bracket = true;
+                (letters, item) = (i, i + 1);
+            },
             ']' => bracket = false,
+            ',' if bracket => item = i + 1,
             _ if bracket => {},
             '^' if i == term && !file => {
                 file = true;
@@ -220,18 +238,20 @@ fn in_target(line: &str, word: &Word, index: usize) -> Completion {
             _ => {},
         }
     }
+    let text = |from: usize, to: usize| -> String {
+        let chars = word.chars.iter().take(to).skip(from);
+        chars.map(|c| c.value).collect()
+    };
     match value {
+        None if bracket && !file => {
+            let head = text(term, letters);
+            part(line, word, item, What::Numbers { head })
+        },
         _ if bracket => nothing(line),
         _ if file => part(line, word, term, What::File),
         None => part(line, word, term, What::Target),
         Some(value) => {
-            let attr = word
-                .chars
-                .iter()
-                .take(value - 1)
-                .skip(term)
-                .map(|c| c.value)
-                .collect();
+            let attr = text(term, value - 1);
             part(line, word, value, What::AttributeValue { attr })
         },
     }
@@ -330,6 +350,7 @@ pub fn candidates(completion: &Completion, nodes: &[Node]) -> Vec<Candidate> {
 fn matches(completion: &Completion, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
     let all = match &completion.what {
         What::CommandName => words_of(COMMANDS.iter().map(|spec| spec.name)),
+        What::Numbers { head } => ranges::candidates(head, &completion.prefix, nodes),
         What::SettingName => words_of(settings::names()),
         What::OneOf(words) => words_of(words.iter().copied()),
         What::Topic => words_of(topics::names()),
@@ -358,6 +379,7 @@ fn words_of(words: impl IntoIterator<Item = impl Into<String>>) -> Vec<Candidate
         .map(|word| Candidate {
             text: word.into(),
             more: false,
+            about: String::new(),
         })
         .collect()
 }
@@ -367,20 +389,37 @@ fn terms(prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Candidate> {
     let attribute = |name: &str| Candidate {
         text: format!("{name}="),
         more: true,
+        about: "an attribute".to_owned(),
     };
     if prefix.starts_with('%') {
         let result = |word: &str| match word.split_once('=') {
-            Some((word, _)) => attribute(&format!("%{word}")),
+            Some((word, _)) => Candidate {
+                about: String::new(),
+                ..attribute(&format!("%{word}"))
+            },
             None => Candidate {
                 text: format!("%{word}"),
                 more: false,
+                about: String::new(),
             },
         };
         return RESULTS.into_iter().map(result).collect();
     }
-    let names = nodes.iter().map(|node| spelling.of(&node.name));
-    let clusters = nodes.iter().map(|node| spelling.of(&node.cluster));
-    let all = words_of(names.chain(clusters).filter(|name| !name.is_empty()));
+    let names = nodes.iter().map(|node| Candidate {
+        text: spelling.of(&node.name),
+        more: false,
+        about: about(node),
+    });
+    let clusters = attributes::clusters(nodes).into_iter().map(|cluster| {
+        let count = nodes.iter().filter(|node| node.cluster == cluster).count();
+        Candidate {
+            text: spelling.of(cluster),
+            more: false,
+            about: format!("a cluster of {count}"),
+        }
+    });
+    let all = names.chain(clusters);
+    let all: Vec<Candidate> = all.filter(|found| !found.text.is_empty()).collect();
     if prefix.is_empty() {
         return all;
     }
@@ -399,11 +438,21 @@ fn values(attr: &str, prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<C
         let tag = |name: &str| Candidate {
             text: spelling.of(name) + ":",
             more: true,
+            about: "a tag".to_owned(),
         };
         return tag_names(nodes).into_iter().map(tag).collect();
     }
     let values = attributes::values(nodes, attr);
     words_of(values.iter().map(|value| spelling.of(value)))
+}
+
+/// What a node is, in a few words.
+fn about(node: &Node) -> String {
+    let kind = node.attrs.get("instance_type").map(String::as_str);
+    // What only a file knows is absent, too.
+    let state = Some(node.state).filter(|state| *state != NodeState::Absent);
+    let words = [state.map(NodeState::as_str), kind];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// How a value is written as a wildcard that matches it. What a target or a line would take for
@@ -433,6 +482,10 @@ impl Spelling {
 /// What a completion script asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// `command`: which words may stand first that the script does not know by itself.
+    Command,
+    /// `session`: which sessions run.
+    Session,
     /// `target PREFIX`: which targets begin so. An `@` before it is kept.
     Target {
         /// The word before the cursor, without the shell's quoting.
@@ -440,12 +493,11 @@ pub enum Request {
     },
 }
 
-/// The whole words that answer a request.
-pub fn answer(request: &Request, nodes: &[Node]) -> Vec<String> {
-    let Request::Target { prefix } = request;
+/// The lines that answer which targets begin so: whole words, each with what it is behind a tab.
+pub fn answer(prefix: &str, nodes: &[Node]) -> String {
     let (sign, target) = match prefix.strip_prefix('@') {
         Some(target) => ("@", target),
-        None => ("", prefix.as_str()),
+        None => ("", prefix),
     };
     let chars = target
         .char_indices()
@@ -464,10 +516,11 @@ pub fn answer(request: &Request, nodes: &[Node]) -> Vec<String> {
     let completion = in_target(target, &word, 0);
     let head = target.get(..completion.start).unwrap_or_default();
     let found = matches(&completion, nodes, Spelling::Quoted);
-    found
-        .into_iter()
-        .map(|candidate| format!("{sign}{head}{}", candidate.text))
-        .collect()
+    let line = |candidate: Candidate| {
+        let tab = if candidate.about.is_empty() { "" } else { "\t" };
+        format!("{sign}{head}{}{tab}{}\n", candidate.text, candidate.about)
+    };
+    found.into_iter().take(ANSWERS_MAX).map(line).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The texts of `help` and of `dust -h`.
 
 use super::COMMANDS;
-use super::layout::{self, paragraphs};
+use super::layout::Layout;
+pub use super::layout::WIDTH;
 use super::options::{self, FLAGS, Sub, Subcommand};
 use super::settings::{SETTINGS, Setting};
 use super::table::{Flag, Group, Kind, Need, Spec};
@@ -68,31 +69,38 @@ pub(super) fn sub_usage(sub: &Subcommand) -> String {
     format!("{}{}", sub.name, args.collect::<String>())
 }
 
-/// What `dust -h` prints.
-pub fn program() -> String {
+/// What `dust -h` prints on a terminal of this many columns.
+pub fn program(columns: usize) -> String {
+    let layout = Layout::new(columns);
     format!(
-        "dust: an ssh cluster shell. One prompt, many nodes, persistent shells.\n\n{}\n\
+        "{}\n{}\n\
          Options:\n{}\n\
          Examples:\n{}\n\
-         dust help lists the commands of the prompt, dust help targets says how to name\n\
-         nodes. man dust has it all.\n",
-        rows(&synopsis()),
-        flags(FLAGS.iter().map(|program| &program.flag)),
-        rows(&pairs(EXAMPLES)),
+         {}",
+        layout.paragraphs("dust: an ssh cluster shell. One prompt, many nodes, persistent shells."),
+        rows(layout, &synopsis()),
+        flags(layout, FLAGS.iter().map(|program| &program.flag)),
+        rows(layout, &pairs(EXAMPLES)),
+        layout.paragraphs(
+            "dust help lists the commands of the prompt, dust help targets says how to name nodes. \
+             man dust has it all."
+        ),
     )
 }
 
-/// What `help` prints about a subject.
-pub fn about(subject: Subject) -> String {
+/// What `help` prints about a subject on a terminal of this many columns.
+pub fn about(subject: Subject, columns: usize) -> String {
+    let layout = Layout::new(columns);
     match subject {
-        Subject::Overview => overview(),
-        Subject::Command(spec) => command(spec),
-        Subject::Form(form) => sign(form),
-        Subject::Topic(topic) => topic_text(topic),
+        Subject::Overview => overview(layout),
+        Subject::Command(spec) => command(layout, spec),
+        Subject::Sub(sub) => subcommand(layout, sub),
+        Subject::Form(form) => sign(layout, form),
+        Subject::Topic(topic) => topic_text(layout, topic),
     }
 }
 
-fn overview() -> String {
+fn overview(layout: Layout) -> String {
     let mut groups: Vec<(&str, Vec<(String, String)>)> = Group::ALL
         .map(|group| (group.title(), listed(group)))
         .into();
@@ -108,10 +116,10 @@ fn overview() -> String {
     );
     groups.push(("More", std::iter::once(command).chain(topics).collect()));
     let all: Vec<_> = groups.iter().flat_map(|(_, list)| list.clone()).collect();
-    let left = layout::left(&all);
+    let left = Layout::left(&all);
     let groups = groups
         .iter()
-        .map(|(title, list)| format!("{title}:\n{}", layout::rows(list, left)));
+        .map(|(title, list)| format!("{title}:\n{}", layout.rows(list, left)));
     groups.collect::<Vec<_>>().join("\n")
 }
 
@@ -132,34 +140,35 @@ fn listed(group: Group) -> Vec<(String, String)> {
     forms.chain(commands).collect()
 }
 
-fn command(spec: &Spec) -> String {
-    let mut parts = vec![format!("{}\n", spec.usage())];
+fn command(layout: Layout, spec: &Spec) -> String {
+    let mut parts = vec![usage(layout, &spec.usage())];
     let also = match spec.aliases {
         [] => String::new(),
         aliases => format!("Also: {}\n", aliases.join(", ")),
     };
-    parts.push(paragraphs(&sentence(spec.summary)) + &also);
-    parts.push(paragraphs(spec.help));
+    parts.push(layout.paragraphs(&sentence(spec.summary)) + &also);
+    parts.push(layout.paragraphs(spec.help));
     if !spec.flags.is_empty() {
-        parts.push(flags(spec.flags));
+        parts.push(flags(layout, spec.flags));
     }
     let has = |kinds: &[Kind]| spec.args.iter().any(|arg| kinds.contains(&arg.kind));
     if has(&[Kind::Setting]) {
         let settings = SETTINGS
             .iter()
             .map(|setting| (setting.name.to_owned(), explain(setting)));
-        parts.push(rows(&settings.collect::<Vec<_>>()));
+        parts.push(rows(layout, &settings.collect::<Vec<_>>()));
     }
     if has(&[Kind::Target, Kind::TargetOrWord]) {
-        parts.push("help targets says how to name nodes.\n".to_owned());
+        parts.push(layout.paragraphs("help targets says how to name nodes."));
     }
     parts.push(examples(spec.examples));
     parts.join("\n")
 }
 
-/// What `set NAME` says below the value.
-pub fn setting(setting: &Setting) -> String {
-    paragraphs(&format!("{} Takes {}.", setting.doc, setting.values))
+/// What `set NAME` says below the value, in lines of at most so many columns.
+pub fn setting(setting: &Setting, columns: usize) -> String {
+    let text = format!("{} Takes {}.", setting.doc, setting.values);
+    Layout::new(columns).paragraphs(&text)
 }
 
 /// What a setting does, takes, and is at first.
@@ -168,21 +177,37 @@ pub(super) fn explain(setting: &Setting) -> String {
     format!("{} Takes {values}; at first it is {first}.", setting.doc)
 }
 
-fn sign(form: &Form) -> String {
-    let summary = paragraphs(&sentence(form.summary));
+/// A usage line; where it is too long, its second line is set in.
+fn usage(layout: Layout, text: &str) -> String {
+    let lines = layout.hanging(text, 0);
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+fn subcommand(layout: Layout, sub: &Subcommand) -> String {
     [
-        format!("{}\n", form.usage),
-        summary,
-        paragraphs(form.help),
+        usage(layout, &format!("dust {}", sub_usage(sub))),
+        layout.paragraphs(&sentence(sub.summary)),
+        layout.paragraphs(sub.help),
+        layout.paragraphs("It is for the shell's command line, not for the prompt."),
+        examples(sub.examples),
+    ]
+    .join("\n")
+}
+
+fn sign(layout: Layout, form: &Form) -> String {
+    [
+        usage(layout, form.usage),
+        layout.paragraphs(&sentence(form.summary)),
+        layout.paragraphs(form.help),
         examples(form.examples),
     ]
     .join("\n")
 }
 
-fn topic_text(topic: &Topic) -> String {
+fn topic_text(layout: Layout, topic: &Topic) -> String {
     let block = |block: &Block| match block {
-        Block::Text(text) => paragraphs(text),
-        Block::List(list) => rows(&pairs(list)),
+        Block::Text(text) => layout.paragraphs(text),
+        Block::List(list) => rows(layout, &pairs(list)),
     };
     topic
         .blocks
@@ -198,7 +223,7 @@ fn examples(lines: &[&str]) -> String {
 }
 
 /// Options with what they do; long forms stand below each other.
-fn flags<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> String {
+fn flags<'a>(layout: Layout, flags: impl IntoIterator<Item = &'a Flag>) -> String {
     let usage = |flag: &Flag| {
         let indent = if flag.short.is_none() { "    " } else { "" };
         format!("{indent}{}", flag.usage())
@@ -206,11 +231,11 @@ fn flags<'a>(flags: impl IntoIterator<Item = &'a Flag>) -> String {
     let list = flags
         .into_iter()
         .map(|flag| (usage(flag), flag.doc.to_owned()));
-    rows(&list.collect::<Vec<_>>())
+    rows(layout, &list.collect::<Vec<_>>())
 }
 
-fn rows(rows: &[(String, String)]) -> String {
-    layout::rows(rows, layout::left(rows))
+fn rows(layout: Layout, rows: &[(String, String)]) -> String {
+    layout.rows(rows, Layout::left(rows))
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -211,7 +211,7 @@ pub enum Sub {
 }
 
 /// An entry of the table of subcommands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subcommand {
     /// Which it is.
     pub id: Sub,
@@ -223,6 +223,8 @@ pub struct Subcommand {
     pub summary: &'static str,
     /// What else is to know.
     pub help: &'static str,
+    /// Command lines that show it at work.
+    pub examples: &'static [&'static str],
     /// Called by dust itself and by its completion scripts: shown nowhere.
     pub hidden: bool,
 }
@@ -242,6 +244,11 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         summary: "a cluster of N (3) nodes on this machine, and the prompt on it",
         help: "Needs no cloud, no ssh server and no root. Options, a line, -c or - may follow, as \
                without demo. The nodes are gone when the session ends.",
+        examples: &[
+            "dust demo",
+            "dust demo 5 '@*' uptime",
+            "dust --fold demo 3 -c '@* uname -r'",
+        ],
         hidden: false,
     },
     Subcommand {
@@ -251,6 +258,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         summary: "show the prompt of a running session here",
         help: "Without NAME: the only session, or the one that was used last. Several terminals may \
                show one session; its size is that of the one typed at last.",
+        examples: &["dust attach", "dust attach web"],
         hidden: false,
     },
     Subcommand {
@@ -260,6 +268,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         summary: "list the running sessions",
         help: "Their names, clusters and nodes, how many terminals show them, and how long nobody has \
                typed anything. With --json, one object a line.",
+        examples: &["dust ls", "dust --json ls"],
         hidden: false,
     },
     Subcommand {
@@ -269,6 +278,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         summary: "take a session off its terminals; it goes on",
         help: "The same as detach at its prompt. A NODE is taken off the terminals that are in its \
                shell; they return to the prompt.",
+        examples: &["dust detach", "dust detach worker2"],
         hidden: false,
     },
     Subcommand {
@@ -277,6 +287,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[Arg::optional("NAME", Kind::Session)],
         summary: "end a session, with its connections and what runs over them",
         help: "The same as exit at its prompt. NAME may be left out where there is only one.",
+        examples: &["dust kill web"],
         hidden: false,
     },
     Subcommand {
@@ -290,6 +301,10 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         help: "As ssh, for other programs: bytes as they are, the exit status of the command, a \
                terminal there if there is one here. 255: the node could not be reached, or the \
                connection was lost. NODE may be CLUSTER/NODE. A session has to run.",
+        examples: &[
+            "dust ssh worker0",
+            "dust ssh web/worker0 tail -f /var/log/syslog",
+        ],
         hidden: false,
     },
     Subcommand {
@@ -302,6 +317,10 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         summary: "bytes to and from HOST:PORT, as the node sees it",
         help: "Over a session's connection, as ssh -W does it. Without HOST:PORT: the node's own \
                sshd, so that ProxyCommand dust proxy %n in ~/.ssh/config has ssh go that way.",
+        examples: &[
+            "ssh -o 'ProxyCommand=dust proxy %n' worker0",
+            "dust proxy worker0 localhost:5432",
+        ],
         hidden: false,
     },
     Subcommand {
@@ -310,17 +329,22 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[Arg::required("SHELL", Kind::OneOf(SHELLS))],
         summary: "print the completion script for bash, zsh or fish",
         help: "In ~/.bashrc: source <(dust completions bash)",
+        examples: &[
+            "source <(dust completions bash)",
+            "dust completions fish | source",
+        ],
         hidden: false,
     },
     Subcommand {
         id: Sub::Complete,
         name: "__complete",
         args: &[
-            Arg::required("KIND", Kind::OneOf(&["target", "session"])),
+            Arg::required("KIND", Kind::OneOf(&["command", "session", "target"])),
             Arg::optional("PREFIX", Kind::Target),
         ],
         summary: "print what a word may be completed to, one a line",
         help: "",
+        examples: &[],
         hidden: true,
     },
     Subcommand {
@@ -329,6 +353,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[],
         summary: "be a node on this machine",
         help: "",
+        examples: &[],
         hidden: true,
     },
     Subcommand {
@@ -337,6 +362,7 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         args: &[Arg::required("NAME", Kind::Session)],
         summary: "be the server of a session, as a client says on standard input",
         help: "",
+        examples: &[],
         hidden: true,
     },
 ];

@@ -1,6 +1,7 @@
 //! What `help` explains besides commands, and the forms of a line that are no command. The man page
 //! is made of the same.
 
+use super::options::{self, Subcommand};
 use super::table::{self, Group, Spec};
 use crate::error::{Error, Result};
 use crate::model::nearest::{nearest, shown};
@@ -12,6 +13,8 @@ pub enum Subject {
     Overview,
     /// A command.
     Command(&'static Spec),
+    /// A word of the program's own command line.
+    Sub(&'static Subcommand),
     /// A form of line that is no command.
     Form(&'static Form),
     /// Something else.
@@ -151,8 +154,8 @@ pub const TOPICS: &[Topic] = &[
         ],
     },
     Topic {
-        names: &["keyboard"],
-        summary: "the keys of the prompt",
+        names: &["keyboard", "raw"],
+        summary: "the keys of the prompt and of raw shells",
         blocks: &[
             Block::Text("The keys are those of emacs and of most shells:"),
             Block::List(&[
@@ -201,16 +204,35 @@ pub const TOPICS: &[Topic] = &[
                 "A second Ctrl-C names the nodes that are still busy. The end of a line in pasted \
                  text does not run it; Enter does.",
             ),
+            Block::Text(
+                "In a raw shell (@NODE), and in a command of this machine that has the terminal, all \
+                 keys are the program's. What leaves a raw shell, and lets it go on in the background:",
+            ),
+            Block::List(&[
+                (
+                    "Ctrl-C three times",
+                    "each within a quarter of a second of the one before; none of the three reaches \
+                     the node",
+                ),
+                ("Enter ~ .", "as ssh ends; ~~ types one ~"),
+                ("exit, Ctrl-D", "ends the shell itself"),
+            ]),
+            Block::Text("set detach-key, detach-window, detach-tilde and detach change this."),
         ],
     },
 ];
 
-/// The subjects of `help` that are words: commands with their other names, and topics.
+/// The subjects of `help` that are words: commands with their other names, topics, and words of the
+/// program's own command line.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let commands = super::COMMANDS.iter().flat_map(Spec::names);
     let topics = TOPICS.iter().flat_map(|topic| topic.names.iter().copied());
+    let subs = options::visible_subs().map(|sub| sub.name);
+    // What is both, `detach`, is the command here.
+    let subs = subs.filter(|name| table::find(name).is_none());
     commands
         .chain(topics)
+        .chain(subs)
         .filter(|name| name.starts_with(char::is_alphabetic))
 }
 
@@ -224,6 +246,9 @@ pub fn subject(word: &str) -> Result<Subject> {
     }
     if let Some(topic) = TOPICS.iter().find(|topic| topic.names.contains(&word)) {
         return Ok(Subject::Topic(topic));
+    }
+    if let Some(sub) = options::visible_subs().find(|sub| sub.name == word) {
+        return Ok(Subject::Sub(sub));
     }
     let hint = match nearest(word, names()) {
         Some(near) => format!("did you mean {near}?"),

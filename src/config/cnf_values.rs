@@ -265,7 +265,7 @@ pub(super) fn is_name_char(c: char) -> bool {
 }
 
 /// Whether this can name a node or a cluster: such names go into shells, file names and prompts.
-pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+pub fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         Err("a name is missing")
     } else if !name.chars().all(is_name_char) {

@@ -9,4 +9,5 @@ pub mod ssh_config;
 
 pub use cnf::{ClusterDef, MAX_NODES, NodeDef, parse};
 pub use cnf_keys::{Address, Group, HostKeys, KEYS, Key, Provider, Settings};
+pub use cnf_values::check_name;
 pub use plain::{PlainLine, plain_lines};

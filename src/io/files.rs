@@ -303,6 +303,18 @@ impl Host for Machine {
         std::env::home_dir()
     }
 
+    fn executable(&self) -> PathBuf {
+        let path = std::env::current_exe().unwrap_or_default();
+        // Linux tells so of a program that another one has taken the place of.
+        match path
+            .to_str()
+            .and_then(|path| path.strip_suffix(" (deleted)"))
+        {
+            Some(path) => PathBuf::from(path),
+            None => path,
+        }
+    }
+
     fn cwd(&self) -> PathBuf {
         std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
     }

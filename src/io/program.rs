@@ -6,10 +6,13 @@ use super::run::run;
 use super::tty::{self, Terminal};
 use super::{Place, client, files, runtime_dir, server, sys};
 use crate::command::cli::{self, Input, Invocation, Options};
-use crate::command::{complete, help};
+use crate::command::complete::{self, Request};
+use crate::command::parse::Line;
+use crate::command::topics::Subject;
+use crate::command::{Command, help};
 use crate::error::{Error, Result};
-use crate::model::{Node, NodeId, NodeState};
-use std::collections::BTreeMap;
+use crate::model::Node;
+use crate::wire::Question;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -34,26 +37,12 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let words: Vec<OsString> = words.collect();
     match cli::parse(words.clone())? {
-        Invocation::Help => Ok(print(&help::program())),
+        Invocation::Help => Ok(print(&help::program(columns()))),
         Invocation::Version => Ok(print(concat!("dust ", env!("CARGO_PKG_VERSION"), "\n"))),
         Invocation::Completions(shell) => Ok(print(&shell.script())),
-        Invocation::Complete { file, request } => {
-            let nodes = nodes_of(file);
-            let answers = complete::answer(&request, &nodes);
-            Ok(print(
-                &answers
-                    .iter()
-                    .map(|answer| format!("{answer}\n"))
-                    .collect::<String>(),
-            ))
-        },
+        Invocation::About(sub) => Ok(print(&help::about(Subject::Sub(sub), columns()))),
+        Invocation::Complete { options, request } => Ok(print(&complete(options, request))),
         Invocation::Node(words) => node(words),
-        Invocation::CompleteSession => Ok(print(
-            &runtime_dir::names()
-                .iter()
-                .map(|name| format!("{name}\n"))
-                .collect::<String>(),
-        )),
         Invocation::Server(name) => server::main(&name).map(ExitCode::from),
         Invocation::Session(what, name, json) => client::ask(what, name, json).map(ExitCode::from),
         Invocation::Through(options, what) => client::through(&options, what).map(ExitCode::from),
@@ -67,6 +56,9 @@ fn start(words: impl Iterator<Item = OsString>) -> Result<ExitCode> {
             demo,
             input,
         } => {
+            if let Some(done) = ssh_config(&options, &input).filter(|_| demo.is_none()) {
+                return done;
+            }
             let (place, file) = place_of(demo, &options)?;
             let code = session(&options, input, place.clone(), file);
             place.end();
@@ -117,6 +109,13 @@ fn demo_place(_: u16) -> Result<(Place, Option<PathBuf>)> {
     ))
 }
 
+/// How wide texts for people may be.
+fn columns() -> usize {
+    let out = io::stdout();
+    let size = out.is_terminal().then(|| tty::size(&out)).flatten();
+    size.map_or(help::WIDTH, |size| usize::from(size.cols))
+}
+
 pub(super) fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,7 +134,26 @@ pub(super) fn file_of(options: &Options) -> Option<PathBuf> {
     options.file.clone().or_else(default)
 }
 
-/// The nodes of a cluster file, for completion: without a word to any of them.
+/// The answer to a completion script.
+fn complete(options: Options, request: Request) -> String {
+    match request {
+        Request::Command => String::new(),
+        Request::Session => {
+            let names = runtime_dir::names();
+            names.iter().map(|name| format!("{name}\n")).collect()
+        },
+        Request::Target { prefix } => {
+            // A session knows the nodes that run, and all that has happened since.
+            let asked = client::question(&options, &Question::Complete(prefix.clone()));
+            if let Some(Ok(answer)) = asked {
+                return answer;
+            }
+            complete::answer(&prefix, &nodes_of(options.file))
+        },
+    }
+}
+
+/// The nodes of a cluster file, as it defines them.
 fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
     let file = file.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let Ok(text) = files::read_text(&file) else {
@@ -145,20 +163,22 @@ fn nodes_of(file: Option<PathBuf>) -> Vec<Node> {
     let base = base.parent().unwrap_or_else(|| Path::new("/"));
     let home = std::env::home_dir();
     let name = file.display().to_string();
-    let Ok(cluster) = crate::config::parse(&name, base, home.as_deref(), &text) else {
-        return Vec::new();
+    match crate::config::parse(&name, base, home.as_deref(), &text) {
+        Ok(cluster) => crate::app::defined(cluster),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// `ssh-config` of the session that has the nodes; `None` where none has.
+fn ssh_config(options: &Options, input: &Input) -> Option<Result<ExitCode>> {
+    let Input::Lines(lines) = input else {
+        return None;
     };
-    let nodes = cluster.nodes.into_iter().zip(1..).map(|(def, index)| Node {
-        id: NodeId(index),
-        index,
-        name: def.name,
-        cluster: cluster.name.clone(),
-        state: NodeState::Running,
-        attrs: BTreeMap::new(),
-        tags: def.settings.tags,
-        aside: false,
-    });
-    nodes.collect()
+    let [Line::Builtin(Command::SshConfig { target })] = lines.as_slice() else {
+        return None;
+    };
+    let asked = client::question(options, &Question::SshConfig(target.clone()))?;
+    Some(asked.map(|text| print(&text)))
 }
 
 /// Runs lines, or a prompt that ends with this process.

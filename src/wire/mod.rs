@@ -14,7 +14,7 @@ mod to_server;
 pub use frame::{Frames, HEAD, head};
 pub use hello::{HELLO_MAX, Hello, Mismatch};
 pub use to_client::{Info, ToClient, data_head, output_head};
-pub use to_server::{Attach, OpenChannel, Purpose, Source, ToServer};
+pub use to_server::{Attach, OpenChannel, Purpose, Question, Source, ToServer};
 
 use std::fmt;
 

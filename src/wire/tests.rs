@@ -56,7 +56,12 @@ fn to_server() -> impl Strategy<Value = Vec<u8>> {
                 environment,
             },
         );
+    let question = prop_oneof![
+        ".*".prop_map(Question::Complete),
+        proptest::option::of(".*").prop_map(Question::SshConfig),
+    ];
     prop_oneof![
+        question.prop_map(move |question| frame(ToServer::Ask(question))),
         (".*", vec(bytes(), 0..6))
             .prop_map(move |(name, words)| frame(ToServer::Start { name, words })),
         pairs().prop_map(move |pairs| frame(ToServer::Environment(pairs))),

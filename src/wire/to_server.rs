@@ -20,6 +20,7 @@ const OPEN_CHANNEL: u8 = 13;
 pub(super) const DATA: u8 = 14;
 const END: u8 = 15;
 const SIGNAL: u8 = 16;
+const ASK: u8 = 17;
 
 /// A client that wants to show the prompt on its terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,16 @@ pub enum Purpose {
     Subsystem(String),
     /// A connection from the node to this host and TCP port; port 0: to its own sshd.
     Forward(String, u16),
+}
+
+/// What another program, or a person elsewhere, wants to know of a session's nodes. The answer is
+/// text in [`super::ToClient::Data`], up to a [`super::ToClient::Done`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What a target that begins so may be completed to: one a line.
+    Complete(String),
+    /// What ~/.ssh/config has to say of the nodes of this target, or of the working set.
+    SshConfig(Option<String>),
 }
 
 /// A cluster file as a client read it: the session must have the very same.
@@ -116,6 +127,8 @@ pub enum ToServer<'a> {
     End,
     /// A signal for what runs there: its name without SIG (RFC 4254 §6.9).
     Signal(String),
+    /// Answer this.
+    Ask(Question),
 }
 
 impl<'a> ToServer<'a> {
@@ -184,6 +197,10 @@ impl<'a> ToServer<'a> {
                 put_bytes(&mut body, name.as_bytes());
                 SIGNAL
             },
+            Self::Ask(question) => {
+                question.put(&mut body);
+                ASK
+            },
         };
         out.extend_from_slice(&head(kind, body.len()));
         out.extend_from_slice(&body);
@@ -191,7 +208,7 @@ impl<'a> ToServer<'a> {
 
     /// What a frame means.
     pub fn decode(kind: u8, body: &'a [u8]) -> Result<Self, Fault> {
-        if !(START..=SIGNAL).contains(&kind) {
+        if !(START..=ASK).contains(&kind) {
             return Err(Fault::Unknown(kind));
         }
         let mut reader = Reader::new(body);
@@ -227,6 +244,7 @@ impl<'a> ToServer<'a> {
             DATA => Self::Data(body.rest()),
             END => Self::End,
             SIGNAL => Self::Signal(body.text()?),
+            ASK => Self::Ask(Question::read(body)?),
             _ => return None,
         })
     }
@@ -253,6 +271,30 @@ impl<'a> ToServer<'a> {
             purpose,
             pty,
             environment: body.pairs()?,
+        })
+    }
+}
+
+impl Question {
+    fn put(&self, body: &mut Vec<u8>) {
+        let (kind, text) = match self {
+            Self::Complete(prefix) => (0, Some(prefix)),
+            Self::SshConfig(target) => (1, target.as_ref()),
+        };
+        body.push(kind);
+        put_option(body, text.map(|text| text.as_bytes()));
+    }
+
+    fn read(body: &mut Reader<'_>) -> Option<Self> {
+        let kind = body.u8()?;
+        let text = match body.option()? {
+            Some(text) => Some(std::str::from_utf8(text).ok()?.to_owned()),
+            None => None,
+        };
+        Some(match (kind, text) {
+            (0, Some(prefix)) => Self::Complete(prefix),
+            (1, target) => Self::SshConfig(target),
+            _ => return None,
         })
     }
 }

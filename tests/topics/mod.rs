@@ -3,6 +3,7 @@
 mod auth;
 mod bad_nodes;
 mod bad_text;
+mod completions;
 mod config;
 mod crowds;
 #[cfg(feature = "ec2")]
@@ -12,6 +13,7 @@ mod ec2_worker;
 mod guards;
 mod harness;
 mod hostkeys;
+mod install;
 mod jump;
 mod linemode;
 mod localshell;
@@ -24,6 +26,7 @@ mod real_users;
 mod record;
 mod server;
 mod shells;
+mod ssh_config;
 mod stdin;
 mod targets_cli;
 mod testbed;

@@ -69,6 +69,9 @@ impl Host for Desk {
     fn home(&self) -> Option<PathBuf> {
         Some(PathBuf::from("/home/me"))
     }
+    fn executable(&self) -> PathBuf {
+        PathBuf::from("/usr/bin/dust")
+    }
     fn cwd(&self) -> PathBuf {
         PathBuf::from("/work")
     }

@@ -255,15 +255,11 @@ fn a_demo_takes_a_number_and_then_what_dust_takes() {
 #[test]
 fn what_is_no_run() {
     let parsed = |words: &str| parse(words.split_whitespace()).unwrap();
-    for words in [
-        "-h",
-        "--help",
-        "-y --help show",
-        "demo -h",
-        "completions --help",
-    ] {
+    for words in ["-h", "--help", "-y --help show", "demo -h"] {
         assert_eq!(parsed(words), Invocation::Help, "{words}");
     }
+    let completions = options::find_sub("completions").unwrap();
+    assert_eq!(parsed("completions --help"), Invocation::About(completions));
     for (words, sub, name, json) in [
         ("attach", Sub::Attach, None, false),
         ("attach lab", Sub::Attach, Some("lab"), false),
@@ -283,7 +279,6 @@ fn what_is_no_run() {
         assert_eq!(parsed(words), wanted, "{words}");
     }
     assert_eq!(parsed("__server lab"), Invocation::Server("lab".to_owned()));
-    assert_eq!(parsed("__complete session"), Invocation::CompleteSession);
     for words in ["-V", "--version", "-vV"] {
         assert_eq!(parsed(words), Invocation::Version, "{words}");
     }
@@ -304,11 +299,25 @@ fn what_is_no_run() {
         let request = Request::Target {
             prefix: prefix.into(),
         };
+        let options = Options {
+            file,
+            ..Options::default()
+        };
         assert_eq!(
             parsed(words),
-            Invocation::Complete { file, request },
+            Invocation::Complete { options, request },
             "{words}"
         );
+    }
+    for (word, request) in [("command", Request::Command), ("session", Request::Session)] {
+        let Invocation::Complete {
+            options,
+            request: found,
+        } = parsed(&format!("-s lab __complete {word}"))
+        else {
+            panic!("{word}")
+        };
+        assert_eq!((found, options.session.as_deref()), (request, Some("lab")));
     }
 }
 
@@ -406,7 +415,7 @@ fn errors_name_what_was_meant() {
         ),
         (
             "__complete node x",
-            "__complete does not take this (usage: dust __complete target|session [PREFIX])",
+            "__complete does not take this (usage: dust __complete command|session|target [PREFIX])",
         ),
     ] {
         let error = parse(super::super::words::split(words).unwrap()).unwrap_err();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{NodeId, NodeState};
+use crate::model::NodeId;
 
 /// Three nodes: master, and two workers.
 fn nodes() -> Vec<Node> {
@@ -82,6 +82,9 @@ fn where_the_cursor_is() {
     let value = |attr: &str| What::AttributeValue {
         attr: attr.to_owned(),
     };
+    let numbers = |head: &str| What::Numbers {
+        head: head.to_owned(),
+    };
     let remote = |target: &str| What::Remote {
         target: Some(target.to_owned()).filter(|target| !target.is_empty()),
     };
@@ -115,7 +118,10 @@ fn where_the_cursor_is() {
         ("@|", What::Target, 1, ""),
         ("@wo|rker1 ls", What::Target, 1, "wo"),
         ("@a,b!c&d^wo|", What::Target, 9, "wo"),
-        ("@w[1,3|", What::Nothing, 6, ""),
+        ("@w[1,3|", numbers("w"), 5, "3"),
+        ("@ma,w[1-|", numbers("w"), 6, "1-"),
+        ("@^w[1|", What::Nothing, 5, ""),
+        ("@state=[1|", What::Nothing, 9, ""),
         ("@w[1,3],wo|", What::Target, 8, "wo"),
         ("@w[!a]wo|", What::Target, 1, "w[!a]wo"),
         ("@state=st|", value("state"), 7, "st"),
@@ -246,13 +252,61 @@ fn answers_are_whole_words() {
         ("@worker0&ima", vec!["@worker0&image="]),
         ("tags=owner:dev ops1", vec!["tags=owner:dev ops1"]),
         ("@^ho", vec![]),
+        ("@worker[0", vec!["@worker[0-1]", "@worker[0]"]),
+        (
+            "@master,worker[0,",
+            vec![
+                "@master,worker[0,0-1]",
+                "@master,worker[0,0]",
+                "@master,worker[0,1]",
+            ],
+        ),
+        ("worker[0-", vec!["worker[0-1]"]),
+        ("worker[0-1", vec!["worker[0-1]"]),
+        ("worker[1-", vec![]),
         ("@w[0", vec![]),
+        ("@state=[0", vec![]),
     ] {
-        let request = Request::Target {
-            prefix: prefix.to_owned(),
-        };
-        assert_eq!(answer(&request, &nodes()), words, "{prefix}");
+        let answer = answer(prefix, &nodes());
+        let found: Vec<&str> = answer
+            .lines()
+            .filter_map(|line| line.split('\t').next())
+            .collect();
+        assert_eq!(found, words, "{prefix}");
     }
+}
+
+#[test]
+fn answers_say_what_they_are() {
+    for (prefix, lines) in [
+        ("@worker", "@worker0\trunning\n@worker1\tstopped\n"),
+        ("dem", "demo\ta cluster of 3\n"),
+        ("sta", "state=\tan attribute\n"),
+        ("tags=", "tags=owner:\ta tag\n"),
+        ("worker[1", "worker[1]\n"),
+    ] {
+        assert_eq!(answer(prefix, &nodes()), lines, "{prefix}");
+    }
+}
+
+#[test]
+fn numbers_keep_their_zeros_and_are_not_listed_without_end() {
+    let node = |name: String| Node {
+        name,
+        ..nodes().remove(0)
+    };
+    let padded: Vec<Node> = (8..=12).map(|n| node(format!("n{n:03}"))).collect();
+    let texts = |prefix: &str, nodes: &[Node]| answer(prefix, nodes).replace('\n', " ");
+    assert_eq!(texts("n[0", &padded), "n[008] n[009] n[010] n[011] n[012] ");
+    assert_eq!(
+        texts("n[008-01", &padded),
+        "n[008-012] n[008-011] n[008-010] "
+    );
+    assert_eq!(texts("n[", &padded).split(' ').next(), Some("n[008-012]"));
+    let many: Vec<Node> = (0..200).map(|n| node(format!("n{n}"))).collect();
+    assert_eq!(texts("n[", &many), "n[0-199] ");
+    assert_eq!(texts("n[5-", &many), "n[5-199] ");
+    assert_eq!(texts("n[19", &many).split(' ').next(), Some("n[19-199]"));
 }
 
 proptest! {

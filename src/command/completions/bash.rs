@@ -122,6 +122,8 @@ _dust_reply() {
         cut=${cut%@}
     fi
     while IFS= read -r word; do
+        # What it is stands behind a tab.
+        word=${word%%$'\t'*}
         [[ $word == "$cur"* ]] || continue
         [[ $word == *[=:] ]] && compopt -o nospace 2>/dev/null
         word=${word#"$cut"}
@@ -139,9 +141,17 @@ _dust_words() {
 # Offers words of a kind; the word before is of use for the value of a setting.
 _dust_kind() {
     case $1 in
-        target) _dust_reply < <("$dust" "${file[@]}" __complete target "$cur" 2>/dev/null) ;;
+        target) _dust_reply < <("$dust" "${options[@]}" __complete target "$cur" 2>/dev/null) ;;
+        first)
+            _dust_words @FIRST@
+            _dust_reply < <("$dust" "${options[@]}" __complete command 2>/dev/null)
+            ;;
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
+        added)
+            _dust_kind target
+            compopt -o default 2>/dev/null
+            ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words @SETTINGS@ ;;
         value)
@@ -161,7 +171,7 @@ _dust_kind() {
 
 _dust() {
     local dust=$1 rest=${COMP_LINE:0:COMP_POINT} word gap want flags='' i n=-1
-    local -a words=() file=() kinds=()
+    local -a words=() options=() kinds=()
     COMPREPLY=()
 
     # The words up to the cursor. bash breaks them at @, = and :, too: join them again.
@@ -190,8 +200,9 @@ _dust() {
                 [[ ${words[i + 1]} == [0-9]* ]] && ((i + 1 < n)) && ((i++))
                 continue
                 ;;
-            --file=*)
-                file=(-f "${words[i]#*=}")
+            --file=* | --session=*)
+                word=${words[i]}
+                options+=("${word%%=*}" "${word#*=}")
                 continue
                 ;;
             -*) continue ;;
@@ -202,11 +213,14 @@ _dust() {
             _dust_kind "$want"
             return
         fi
-        if [[ $want == file ]]; then
+        if [[ $want == file || $want == session ]]; then
             word=${words[i]}
-            word=${word//[\"\'\\]/}
+            case $word in
+                \'* | \"*) word=${word:1:${#word}-2} ;;
+                *) word=${word//\\/} ;;
+            esac
             [[ $word == \~/* ]] && word=$HOME/${word:2}
-            file=(-f "$word")
+            options+=("${words[i - 1]}" "$word")
         fi
     done
 
@@ -228,7 +242,7 @@ _dust() {
                 fi
                 ;;
             -*) _dust_words @FLAGS@ ;;
-            *) _dust_words @FIRST@ ;;
+            *) _dust_kind first ;;
         esac
         return
     fi
@@ -236,7 +250,8 @@ _dust() {
     local command=${words[i]} rest='' count=0 before='' ended=''
     case $command in
 @COMMANDS@
-        *) return ;;
+        # A command that somebody has added: nodes, or files.
+        *) kinds=('added') rest=1 ;;
     esac
     for ((i++; i < n; i++)); do
         case $ended${words[i]} in

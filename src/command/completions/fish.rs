@@ -11,7 +11,14 @@ pub(super) fn script() -> String {
     let valued: Vec<_> = valued
         .flat_map(|program| program.flag.spellings())
         .collect();
-    let mut out = TEMPLATE.replace("@VALUED@", &valued.join(" "));
+    let subs = options::visible_subs().map(|sub| sub.name);
+    let known: Vec<&str> = super::own_words()
+        .flat_map(Spec::names)
+        .chain(subs)
+        .collect();
+    let mut out = TEMPLATE
+        .replace("@VALUED@", &valued.join(" "))
+        .replace("@KNOWN@", &list(&known));
     for program in FLAGS {
         out += &flag("__dust_first", &program.flag);
     }
@@ -29,6 +36,8 @@ pub(super) fn script() -> String {
         }
     }
     out += "complete -c dust -n __dust_first -a '(__dust_at)'\n";
+    out += "complete -c dust -n __dust_first -a '(__dust_ask command)'\n";
+    out += "complete -c dust -n __dust_added -F -a '(__dust_targets)'\n";
     for spec in super::own_words() {
         out += &command(spec);
     }
@@ -194,21 +203,30 @@ function __dust_last
     test "$words[-1]" = $argv[1]
 end
 
-# What dust knows that begins as the word at the cursor does.
-function __dust_targets
+# What dust knows about words of this kind, with the cluster file and the session of the line.
+function __dust_ask
     set -l words (commandline -opc)
-    set -l file
+    set -l options
     for i in (seq 2 (count $words))
         switch $words[$i]
-            case -f --file
+            case -f --file -s --session
                 set -q words[(math $i + 1)]
-                and set file -f (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
-            case '--file=*'
-                set file -f (string replace -- --file= '' $words[$i])
+                and set -a options $words[$i] (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+            case '--file=*' '--session=*'
+                set -a options $words[$i]
+            case '-*'
+            case '*'
+                # The words of a command are its own.
+                string match -qr -- '^(-[fsctu]|--[a-z-]*)$' $words[(math $i - 1)]
+                or break
         end
     end
-    set -l word (string replace -r '^["\']' '' -- (commandline -ct))
-    command $words[1] $file __complete target "$word" 2>/dev/null
+    command $words[1] $options __complete $argv 2>/dev/null
+end
+
+# Targets that begin as the word at the cursor does.
+function __dust_targets
+    __dust_ask target (string replace -r '^["\']' '' -- (commandline -ct | string unescape; or commandline -ct))
 end
 
 # The same for a first word that begins with @.
@@ -219,8 +237,15 @@ end
 
 # The sessions that run.
 function __dust_sessions
-    set -l words (commandline -opc)
-    command $words[1] __complete session 2>/dev/null
+    __dust_ask session
+end
+
+# True after a word that is no command of dust's own: somebody has added it.
+function __dust_added
+    set -l words (__dust_line)
+    set -q words[1]
+    and not string match -q '@*' -- $words[1]
+    and not contains -- $words[1] @KNOWN@
 end
 
 complete -c dust -f

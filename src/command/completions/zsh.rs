@@ -11,6 +11,11 @@ pub(super) fn script() -> String {
         .iter()
         .map(|p| format!("        {} \\\n", flag(&p.flag)))
         .collect();
+    let valued = FLAGS.iter().filter(|program| program.flag.value.is_some());
+    let valued: Vec<String> = valued
+        .flat_map(|program| program.flag.spellings())
+        .filter(|spelling| !OF_DUST.contains(&spelling.as_str()))
+        .collect();
     let commands: String = super::own_words()
         .map(|spec| described(spec.name, spec.summary))
         .collect();
@@ -36,6 +41,7 @@ pub(super) fn script() -> String {
         .collect();
     TEMPLATE
         .replace("@FLAGS@", flags.trim_end())
+        .replace("@VALUED@", &valued.join("|"))
         .replace("@COMMANDS@", commands.trim_end())
         .replace("@SUBS@", subs.trim_end())
         .replace("@SETTINGS@", settings.trim_end())
@@ -43,6 +49,9 @@ pub(super) fn script() -> String {
         .replace("@TOPICS@", &topics::names().collect::<Vec<_>>().join(" "))
         .replace("@CASES@", format!("{cases}{own}").trim_end())
 }
+
+/// The options that say what dust answers by.
+const OF_DUST: [&str; 4] = ["-f", "--file", "-s", "--session"];
 
 /// `'start:launch what is absent'` of a list that is shown with its meanings.
 fn described(name: &str, meaning: &str) -> String {
@@ -127,20 +136,46 @@ fn action(kind: Kind) -> String {
 const TEMPLATE: &str = r#"#compdef dust
 # zsh completion for dust. Made from dust's command table: do not edit.
 
+# Offers what dust knows about words of a kind, with what each is.
+_dust_ask() {
+    local -a lines words texts open open_texts
+    local line word text
+    integer width=0
+    lines=("${(@f)$(command $_dust_program $_dust_options __complete "$@" 2>/dev/null)}")
+    lines=(${lines:#})
+    (( $#lines )) || return 1
+    for line in $lines; do
+        word=${line%%$'\t'*}
+        (( $#word > width )) && width=$#word
+    done
+    for line in $lines; do
+        word=${line%%$'\t'*}
+        text=$word
+        [[ $line == *$'\t'* ]] && text="${(r:width:)word}  -- ${line#*$'\t'}"
+        if [[ $word == *[=:] ]]; then
+            open+=("$word") open_texts+=("$text")
+        else
+            words+=("$word") texts+=("$text")
+        fi
+    done
+    # Where meanings are shown, one a line; names alone in columns.
+    local -a form
+    [[ ${(j::)lines} == *$'\t'* ]] && form=(-l)
+    compadd $form -S '' -d open_texts -a open
+    compadd $form -d texts -a words
+}
+
 _dust_targets() {
-    local -a all
-    all=("${(@f)$(command $_dust_program $_dust_file __complete target "${(Q)PREFIX}" 2>/dev/null)}")
-    all=(${all:#})
-    (( $#all )) || return 1
-    compadd -S '' -- ${(M)all:#*[=:]}
-    compadd -- ${all:#*[=:]}
+    _dust_ask target "${(Q)PREFIX}"
 }
 
 _dust_sessions() {
-    local -a all
-    all=("${(@f)$(command $_dust_program __complete session 2>/dev/null)}")
-    all=(${all:#})
-    (( $#all )) && compadd -- $all
+    _dust_ask session
+}
+
+_dust_added() {
+    _dust_targets
+    _files
 }
 
 _dust_settings() {
@@ -171,6 +206,7 @@ _dust_first() {
     else
         _describe -t commands command commands
         _describe -t subcommands subcommand subcommands
+        _dust_ask command
     fi
 }
 
@@ -180,15 +216,34 @@ _dust() {
     local -A opt_args
     # The program and the cluster file stay those of the line when it is read again after demo.
     (( $+_dust_program )) || local _dust_program=${(Q)words[1]}
-    (( $+_dust_file )) || local -a _dust_file
+    (( $+_dust_options )) || local -a _dust_options
+
+    # The cluster file and the session that the line names, for dust to answer by.
+    integer i
+    local value
+    for (( i = 2; i < CURRENT; i++ )); do
+        value=''
+        case ${words[i]} in
+            -f|--file|-s|--session)
+                (( i + 1 < CURRENT )) && value=${(Q)words[i+1]}
+                [[ $value == '~/'* ]] && value=$HOME/${value#'~/'}
+                [[ -n $value ]] && _dust_options+=(${words[i]} "$value")
+                (( i++ ))
+                ;;
+            --file=*|--session=*)
+                _dust_options+=("${(Q)words[i]}")
+                ;;
+            @VALUED@) (( i++ )) ;;
+            -*) ;;
+            *) break ;;
+        esac
+    done
 
     _arguments -s -S -C -A '-*' \
 @FLAGS@
         '(-): :->first' \
         '(-)*:: :->rest' && return
 
-    local file=${opt_args[-f]:-${opt_args[--file]}}
-    [[ -n $file ]] && _dust_file=(-f ${~${(Q)file}})
     case $state in
         first) _dust_first ;;
         rest)
@@ -202,6 +257,9 @@ _dust() {
                 _dust
                 ;;
 @CASES@
+            [^@]*)
+                _arguments -S '*:argument:_dust_added'
+                ;;
             esac
             ;;
     esac

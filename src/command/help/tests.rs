@@ -2,26 +2,26 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 
-/// All that help can say.
-fn texts() -> Vec<(String, String)> {
-    let command = |spec: &'static Spec| (spec.name.to_owned(), about(Subject::Command(spec)));
-    let commands = COMMANDS.iter().map(command);
-    let forms = FORMS
+/// All that help can say, to a terminal of this width.
+fn texts(columns: usize) -> Vec<(String, String)> {
+    let commands = COMMANDS
         .iter()
-        .map(|form| (form.sign.to_owned(), about(Subject::Form(form))));
+        .map(|spec| (spec.name, Subject::Command(spec)));
+    let subs = options::visible_subs().map(|sub| (sub.name, Subject::Sub(sub)));
+    let forms = FORMS.iter().map(|form| (form.sign, Subject::Form(form)));
     let topics = TOPICS
         .iter()
-        .map(|topic| (topic.summary.to_owned(), about(Subject::Topic(topic))));
-    let others = [
-        ("help".to_owned(), about(Subject::Overview)),
-        ("-h".to_owned(), program()),
-    ];
-    commands.chain(forms).chain(topics).chain(others).collect()
+        .map(|topic| (topic.summary, Subject::Topic(topic)));
+    let all = commands.chain(subs).chain(forms).chain(topics);
+    all.chain([("help", Subject::Overview)])
+        .map(|(name, subject)| (name.to_owned(), about(subject, columns)))
+        .chain([("-h".to_owned(), program(columns))])
+        .collect()
 }
 
 #[test]
 fn everything_fits_a_terminal() {
-    for (name, text) in texts() {
+    for (name, text) in texts(500) {
         for line in text.lines() {
             assert!(line.width() <= 80, "{name}: {line}");
             assert_eq!(line.trim_end(), line, "{name}: a blank at the end");
@@ -35,8 +35,57 @@ fn everything_fits_a_terminal() {
 }
 
 #[test]
+fn a_narrow_terminal_breaks_lines_at_blanks() {
+    for columns in [30, 40, 57, 79] {
+        for (name, text) in texts(columns) {
+            let (before, _) = text.split_once("For example:").unwrap_or((&text, ""));
+            for line in before.lines().filter(|line| line.width() > columns) {
+                let words = line.split_whitespace().count();
+                assert_eq!(words, 1, "{name}, {columns}: {line}");
+            }
+        }
+    }
+    let stop = about(
+        Subject::Command(super::super::table::find("stop").unwrap()),
+        30,
+    );
+    assert_eq!(
+        stop,
+        "\
+stop [-y] TARGET
+
+Stop nodes; start brings them
+back.
+
+Lists the nodes and asks.
+Without a terminal to ask on,
+and without -y, it refuses.
+
+  -y, --yes
+      Do not ask.
+
+help targets says how to name
+nodes.
+
+For example:
+  stop worker*
+  stop -y master
+"
+    );
+}
+
+#[test]
+fn everything_has_an_example() {
+    for (name, text) in texts(80) {
+        let has = text.contains("For example:\n  ") || text.contains("\nExamples:\n  ");
+        let topic = TOPICS.iter().any(|topic| topic.summary == name);
+        assert!(has || topic || name == "help", "{name}");
+    }
+}
+
+#[test]
 fn the_overview_fits_a_screen_and_has_every_command() {
-    let text = about(Subject::Overview);
+    let text = about(Subject::Overview, 80);
     for spec in COMMANDS {
         assert!(
             text.lines()
@@ -51,12 +100,15 @@ fn the_overview_fits_a_screen_and_has_every_command() {
     for form in FORMS {
         assert!(text.contains(form.usage), "{}", form.sign);
     }
-    assert!(text.lines().count() <= 44, "{}", text.lines().count());
+    assert!(text.lines().count() <= 56, "{}", text.lines().count());
 }
 
 #[test]
 fn a_command_is_explained() {
-    let text = about(Subject::Command(super::super::table::find("stop").unwrap()));
+    let text = about(
+        Subject::Command(super::super::table::find("stop").unwrap()),
+        80,
+    );
     assert_eq!(
         text,
         "\
@@ -76,7 +128,10 @@ For example:
   stop -y master
 "
     );
-    let set = about(Subject::Command(super::super::table::find("set").unwrap()));
+    let set = about(
+        Subject::Command(super::super::table::find("set").unwrap()),
+        80,
+    );
     for setting in SETTINGS {
         assert!(
             set.contains(&format!("  {} ", setting.name)),
@@ -88,7 +143,7 @@ For example:
 
 #[test]
 fn the_program_explains_itself() {
-    let text = program();
+    let text = program(80);
     for flag in FLAGS.iter().map(|program| &program.flag) {
         assert!(text.contains(&flag.usage()), "{}", flag.usage());
     }
@@ -101,7 +156,7 @@ fn the_program_explains_itself() {
 fn terms_that_are_too_long_have_their_meaning_below() {
     let short = ("a".to_owned(), "b ".repeat(50));
     let long = ("x".repeat(41), "y".to_owned());
-    let text = rows(&[short, long]);
+    let text = rows(Layout::new(80), &[short, long]);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("  a  b b"));
     assert!(lines[1].starts_with("     b b"));

@@ -3,11 +3,13 @@
 mod ask;
 mod lender;
 mod meet;
+mod question;
 mod relay;
 mod through;
 
 pub(super) use ask::ask;
 pub(super) use lender::lender;
+pub(super) use question::question;
 pub(super) use through::through;
 
 use super::{files, program, runtime_dir, sys};

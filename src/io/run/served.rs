@@ -9,7 +9,7 @@ use crate::io::server::{ClientId, Clients, News};
 use crate::model::Size;
 use crate::term::screen::{Screen, Scrollback};
 use crate::ui::RESET;
-use crate::wire::{Attach, ToClient};
+use crate::wire::{Attach, CONTROL_MAX, Question, ToClient};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -144,6 +144,25 @@ impl Loop {
                 }
                 info.nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
                 self.answer(now, asks, &ToClient::Info(info));
+            },
+            News::Ask(asks, question) => {
+                let answer = match question {
+                    Question::Complete(prefix) => Ok(self.app.complete_target(&prefix)),
+                    Question::SshConfig(target) => self.app.ssh_config(target.as_deref()),
+                };
+                match answer {
+                    Ok(text) => {
+                        for piece in text.as_bytes().chunks(CONTROL_MAX / 2) {
+                            self.answer(now, asks, &ToClient::Data(piece));
+                        }
+                        self.answer(now, asks, &ToClient::Done(String::new()));
+                    },
+                    Err(error) => {
+                        let status = error.kind().exit_code();
+                        let refused = ToClient::Refused(status, error.to_string());
+                        self.answer(now, asks, &refused);
+                    },
+                }
             },
             News::Kill => self.app.handle(now, Event::Terminate(TERMINATE)),
             news => self.hear_borrower(now, news),

@@ -9,7 +9,7 @@ use crate::io::runtime_dir::Listener;
 use crate::io::sys;
 use crate::model::Size;
 use crate::term::screen::Facts;
-use crate::wire::{Attach, Frames, Hello, Info, OpenChannel, ToClient, Variables};
+use crate::wire::{Attach, Frames, Hello, Info, OpenChannel, Question, ToClient, Variables};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll};
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub(in crate::io) enum News {
     DetachNode(ClientId, String),
     /// To know what session this is.
     Info(ClientId),
+    /// An answer.
+    Ask(ClientId, Question),
     /// The end of the session.
     Kill,
     /// A channel to a node.

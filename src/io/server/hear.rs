@@ -143,6 +143,10 @@ impl Clients {
                 client.state = State::Asking;
                 news.push(News::DetachNode(id, node));
             },
+            ToServer::Ask(question) if !attached && !borrows => {
+                client.state = State::Asking;
+                news.push(News::Ask(id, question));
+            },
             ToServer::Kill if !attached => {
                 client.state = State::Asking;
                 news.push(News::Kill);
