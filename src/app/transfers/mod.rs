@@ -62,6 +62,13 @@ impl Engine {
         }
     }
 
+    fn is_begun(&self) -> bool {
+        match self {
+            Self::Up(upload) => upload.is_begun(),
+            Self::Down(download) => download.is_begun(),
+        }
+    }
+
     fn is_done(&self) -> bool {
         match self {
             Self::Up(upload) => upload.is_done(),
@@ -75,6 +82,8 @@ impl Engine {
 pub(super) struct Member {
     id: NodeId,
     channel: Option<ChannelId>,
+    /// When that was asked for.
+    asked_at: Option<Instant>,
     engine: Option<Engine>,
     /// Counts digests there.
     checker: Option<check::Checker>,
@@ -85,6 +94,7 @@ pub(super) struct Member {
     /// How much has arrived, in bytes and files.
     moved: u64,
     whole: usize,
+    pace: progress::Pace,
 }
 
 /// What is copied.
@@ -139,8 +149,8 @@ pub(super) struct Transfers {
     tick_at: Option<Instant>,
     /// Something has to be looked at without any event.
     urgent: bool,
-    /// The terminal's last row says how far it is (in a batch).
-    shown: bool,
+    /// So many of the terminal's last rows say how far it is (in a batch).
+    shown: usize,
 }
 
 impl Transfers {
@@ -231,7 +241,7 @@ impl App {
         let job = self.jobs.begin_transfer(now, text, &ids);
         for id in &ids {
             // The connection comes up while the files are looked at.
-            self.want(*id);
+            self.want_connection(*id);
             if let Some(run) = self.fleet.get_mut(*id) {
                 run.transfers += 1;
             }
@@ -239,6 +249,7 @@ impl App {
         let member = |id| Member {
             id,
             channel: None,
+            asked_at: None,
             engine: None,
             checker: None,
             complaint: Vec::new(),
@@ -246,6 +257,7 @@ impl App {
             over: false,
             moved: 0,
             whole: 0,
+            pace: progress::Pace::default(),
         };
         self.transfers.list.push(Transfer {
             job,
@@ -353,6 +365,7 @@ impl App {
         });
         let channel = self.channels.next();
         member.channel = Some(channel);
+        member.asked_at = self.now;
         let id = member.id;
         self.transfers.routes.insert((id, channel), job);
         let request = ChannelRequest {

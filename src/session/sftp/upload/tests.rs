@@ -1,7 +1,13 @@
-use super::super::lab::{Entry, Server, openssh};
+use super::super::lab::{Entry, Server, harm, harms, openssh};
 use super::super::packet::kind;
 use super::super::plan::{BLOCK, Facts, Folder, Item};
 use super::*;
+use proptest::prelude::*;
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+    Instant::now()
+}
 
 /// Files of this machine, all there at once.
 #[derive(Default)]
@@ -46,15 +52,18 @@ fn file(path: &str, parent: Option<usize>, size: usize) -> Item {
     }
 }
 
+fn big(size: usize) -> Vec<u8> {
+    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
 /// One file of some content.
 fn one(size: usize) -> (Plan, Disk) {
-    let bytes = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let plan = Plan {
         folders: Vec::new(),
         items: vec![file("f", None, size)],
     };
     let disk = Disk {
-        files: vec![bytes],
+        files: vec![big(size)],
         ..Disk::default()
     };
     (plan, disk)
@@ -75,7 +84,7 @@ fn run_until(
         let more = !upload.unsent().is_empty();
         let answers = server.answers(more);
         for piece in answers.chunks(1000) {
-            upload.receive(piece, disk).unwrap();
+            upload.receive(now(), piece, disk).unwrap();
         }
         if (answers.is_empty() && !more) || stop(upload, server) {
             return;
@@ -365,4 +374,90 @@ fn a_copy_that_differs_gets_no_name() {
     run_until(&mut upload, &mut server, &mut disk, |_, _| false);
     assert!(upload.is_done());
     assert_eq!(server.names(), [""; 0]);
+}
+
+#[test]
+fn less_is_on_the_way_where_answers_come_at_once() {
+    let begin = now();
+    for (answered, most) in [(1, WINDOW_NEAR), (40, WINDOW)] {
+        let (plan, mut disk) = one(20_000_000);
+        let mut server = openssh();
+        let mut upload = Upload::new(Rc::new(plan), PLAIN, b".".to_vec(), 1);
+        // The greeting, the limits, the destination, the open file.
+        for turn in 0..4 {
+            let bytes = upload.unsent().to_vec();
+            upload.sent(bytes.len());
+            server.receive(&bytes);
+            let answers = server.answers(false);
+            let at = begin + Duration::from_millis(if turn < 2 { 0 } else { answered });
+            upload.receive(at, &answers, &mut disk).unwrap();
+        }
+        // The channel takes all, and the server answers nothing.
+        while !upload.unsent().is_empty() {
+            let count = upload.unsent().len();
+            upload.sent(count);
+            upload.turn(&mut disk);
+        }
+        assert!((most..most + 2 * BLOCK).contains(&upload.flying));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Whatever becomes of a server's answers: no panic, an end, and what is on the way stays bounded.
+    #[test]
+    fn no_answers_do_harm(
+        harms in harms(),
+        piece in 1..300_usize,
+        (keep, resume, check) in any::<(bool, bool, bool)>(),
+        stop in 0..200_usize,
+    ) {
+        let folder = Folder { path: b"d".to_vec(), parent: None, facts: facts(0) };
+        let link = What::Link(b"../etc".to_vec());
+        let mut items = vec![
+            file("big", None, 400_000),
+            Item { path: b"d/l".to_vec(), parent: Some(0), what: link },
+        ];
+        let mut disk = Disk { files: vec![big(400_000), Vec::new()], ..Disk::default() };
+        for n in 0..8 {
+            items.push(file(&format!("d/{n}"), Some(0), 10));
+            disk.files.push(vec![b'x'; 10]);
+        }
+        let plan = Rc::new(Plan { folders: vec![folder], items });
+        let how = How { keep, resume, check };
+        let mut upload = Upload::new(plan, how, b".".to_vec(), 1);
+        let (mut server, mut nth) = (openssh(), 0);
+        let mut turns = 0;
+        'all: loop {
+            turns += 1;
+            prop_assert!(turns < 2000, "it never ends");
+            let bytes = upload.unsent().to_vec();
+            upload.sent(bytes.len());
+            prop_assert!(bytes.len() < 1 << 20 && upload.flying <= WINDOW + BLOCK);
+            server.receive(&bytes);
+            upload.turn(&mut disk);
+            let more = !upload.unsent().is_empty();
+            let answers = harm(&server.answers(more), &mut nth, &harms);
+            for piece in answers.chunks(piece) {
+                if upload.receive(now(), piece, &mut disk).is_err() {
+                    break 'all;
+                }
+            }
+            for Wish::Compare(item, _) in upload.take_wishes() {
+                upload.compared(item, Ok(()), &mut disk);
+            }
+            if turns == stop {
+                upload.cancel(&mut disk);
+            }
+            if answers.is_empty() && upload.unsent().is_empty() {
+                break;
+            }
+        }
+        // What it made is what was to be made, or grows still.
+        for name in server.names() {
+            let known = ["big", "d", "d/l"].contains(&name.as_str());
+            let small = name.strip_prefix("d/").is_some_and(|n| n.len() == 1);
+            prop_assert!(known || small || name.ends_with(".part"), "{}", name);
+        }
+    }
 }
