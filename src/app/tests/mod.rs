@@ -350,7 +350,7 @@ fn a_shell_without_marks_is_used_as_it_is_and_says_so() {
 fn completion_knows_commands_nodes_and_files() {
     let mut lab = Lab::prompt(2);
     for (typed, completed) in [
-        ("rec\t", "reconnect"),
+        ("recon\t", "reconnect"),
         ("load no\t", "load notes.txt"),
         ("@n\t", "@n"),
         ("show state=r\t", "show state=running"),
