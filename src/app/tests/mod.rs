@@ -4,6 +4,7 @@ mod cloud;
 mod copying;
 mod feeding;
 mod jumps;
+mod keeping;
 mod lab;
 mod lending;
 mod saying;
