@@ -8,6 +8,7 @@ mod keeping;
 mod lab;
 mod lending;
 mod saying;
+mod settings;
 
 use super::{Effect, Event};
 use crate::session::life::{Event as LifeEvent, Fault};
@@ -351,7 +352,7 @@ fn a_shell_without_marks_is_used_as_it_is_and_says_so() {
 fn completion_knows_commands_nodes_and_files() {
     let mut lab = Lab::prompt(2);
     for (typed, completed) in [
-        ("rec\t", "reconnect"),
+        ("recon\t", "reconnect"),
         ("load no\t", "load notes.txt"),
         ("@n\t", "@n"),
         ("show state=r\t", "show state=running"),
