@@ -20,6 +20,8 @@ pub struct KeepAsk {
     pub path: Arc<Path>,
     /// The lines.
     pub text: Vec<u8>,
+    /// How many lines are missing if these are not written: also those that they say are missing.
+    pub lines: u64,
     /// What becomes of it when it is too large; none: it grows.
     pub rotate: Option<Rotate>,
 }
@@ -33,16 +35,16 @@ pub struct Rotate {
     pub keep: u16,
 }
 
-/// What became of it: all was written, or nothing.
+/// What became of it.
 #[derive(Clone, Debug)]
 pub struct KeepNews {
     /// The file.
     pub path: Arc<Path>,
     /// How many bytes it was about.
     pub bytes: usize,
-    /// How many lines.
+    /// How many lines are missing if not all was written.
     pub lines: u64,
-    /// Why they are not there.
+    /// Why they are.
     pub result: Result<(), String>,
 }
 
@@ -71,7 +73,13 @@ impl Keeper {
 
 impl App {
     /// Writes whole lines. False if the disk takes nothing: they are lost.
-    pub(super) fn keep(&mut self, path: &Arc<Path>, text: Vec<u8>, rotate: Option<Rotate>) -> bool {
+    pub(super) fn keep(
+        &mut self,
+        path: &Arc<Path>,
+        text: Vec<u8>,
+        lines: u64,
+        rotate: Option<Rotate>,
+    ) -> bool {
         if self.keeper.stuck {
             return false;
         }
@@ -82,6 +90,7 @@ impl App {
         self.effects.push_back(Effect::Keep(KeepAsk {
             path: Arc::clone(path),
             text,
+            lines,
             rotate,
         }));
         true

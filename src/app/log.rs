@@ -24,6 +24,8 @@ struct NodeLog {
     job: Option<u64>,
     /// So many lines are missing.
     lost: u64,
+    /// There is something to write.
+    dirty: bool,
 }
 
 /// The logs of all nodes.
@@ -47,11 +49,10 @@ impl App {
                 let size = crate::command::settings::find("log-size");
                 let size = size.map_or(String::new(), |size| size.show(&self.settings));
                 let limit = match self.settings.log_size {
-                    None => "without limit".to_owned(),
-                    Some(_) => format!("up to {size} each, {keep} older ones kept"),
+                    None => "as large as they get".to_owned(),
+                    Some(_) => format!("up to {size}, {keep} older ones kept"),
                 };
-                let folder = log.folder.display();
-                format!("logging to {folder}, one file a node, {limit}")
+                format!("logging to {} (files {limit})", log.folder.display())
             },
         };
         self.answer_line(&text);
@@ -136,9 +137,10 @@ impl App {
             lines: LogLines::default(),
             job: None,
             lost: 0,
+            dirty: false,
         });
         write(node, &log.time.1);
-        if !log.dirty.contains(&id) {
+        if !std::mem::replace(&mut node.dirty, true) {
             log.dirty.push(id);
         }
     }
@@ -208,25 +210,23 @@ impl App {
             let Some(node) = log.nodes.get_mut(&id) else {
                 continue;
             };
+            node.dirty = false;
             let mut text = node.lines.take();
             if text.is_empty() {
                 continue;
             }
             let lost = std::mem::take(&mut node.lost);
+            let lines = lost + memchr::memchr_iter(b'\n', &text).count() as u64;
             if lost > 0 {
                 let mut note = LogLines::default();
-                note.entry(
-                    &log.time.1,
-                    Sign::Note,
-                    &format!("{lost} lines are missing here"),
-                );
+                let what = format!("{lost} lines are missing here");
+                note.entry(&log.time.1, Sign::Note, &what);
                 text = [note.take(), text].concat();
             }
-            texts.push((id, Arc::clone(&node.path), text));
+            texts.push((id, Arc::clone(&node.path), text, lines));
         }
-        for (id, path, text) in texts {
-            let lines = memchr::memchr_iter(b'\n', &text).count() as u64;
-            let kept = self.keep(&path, text, rotate);
+        for (id, path, text, lines) in texts {
+            let kept = self.keep(&path, text, lines, rotate);
             let node = self.log.as_mut().and_then(|log| log.nodes.get_mut(&id));
             if let Some(node) = node.filter(|_| !kept) {
                 node.lost += lines;

@@ -121,6 +121,10 @@ impl App {
     /// A raw shell has come to the terminal, which shows its screen.
     pub(super) fn record_front(&mut self, id: NodeId, screen: &[u8]) {
         let (size, now) = (self.setup.size, self.now);
+        let first = self
+            .recording
+            .as_ref()
+            .is_some_and(|one| one.size.is_none());
         self.begin_recording(size);
         let name = self.name(id);
         let Some(recording) = &mut self.recording else {
@@ -133,7 +137,13 @@ impl App {
             recording.size = Some(size);
         }
         Cast::marker(at, &format!("@{name}"), &mut recording.out);
-        let bytes = [reset(), b"\x1b[H\x1b[2J", screen].concat();
+        // A player's terminal is as new at first.
+        let before: &[&[u8]] = if first {
+            &[]
+        } else {
+            &[reset(), b"\x1b[H\x1b[2J"]
+        };
+        let bytes = [before.concat().as_slice(), screen].concat();
         recording.cast.output(at, &bytes, &mut recording.out);
     }
 
@@ -193,7 +203,7 @@ impl App {
         };
         let text = std::mem::take(&mut recording.out);
         let path = Arc::clone(&recording.path);
-        if !self.keep(&path, text, None) {
+        if !self.keep(&path, text, 0, None) {
             self.give_recording_up("the disk takes nothing");
         }
     }

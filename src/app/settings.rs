@@ -58,6 +58,17 @@ impl App {
             .setup
             .terminal
             .then(|| usize::from(self.setup.size.cols));
+        if let [setting] = settings
+            && columns.is_some_and(|columns| table.width() > columns)
+        {
+            // Of one, all is shown, in whatever width.
+            let (value, from) = (setting.show(&self.settings), self.settings.origin(setting));
+            let default = setting.default_value();
+            let value = crate::output::clean(value.as_bytes());
+            let name = setting.name;
+            self.answer(&format!("{name} {value}\ndefault {default}, from {from}"));
+            return;
+        }
         let lines = table.render(columns, Palette::new(self.setup.colours));
         self.answer(&lines.join("\n"));
     }

@@ -398,6 +398,13 @@ other runs end with status 2.
 A session reads it when it begins.
 .Ev XDG_CONFIG_HOME
 is used if it is set.
+.It Pa DIR/NODE.log , Pa DIR/NODE.log.1 , \&...
+What
+.Ic log DIR
+writes.
+What cannot stand in the name of a file is
+.Li %
+and two hexadecimal digits.
 .It Pa \(ti/.local/state/dust/history
 The lines typed at the prompt.
 .It Pa $XDG_RUNTIME_DIR/dust , Pa \(ti/.local/state/dust/run , Pa /tmp/dust-UID

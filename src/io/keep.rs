@@ -78,6 +78,7 @@ pub(super) fn serve(desk: &Desk, answer: impl Fn(KeepNews)) {
             match place {
                 Some(ask) => {
                     ask.text.append(&mut next.text);
+                    ask.lines += next.lines;
                     ask.rotate = next.rotate;
                 },
                 None => {
@@ -87,10 +88,15 @@ pub(super) fn serve(desk: &Desk, answer: impl Fn(KeepNews)) {
             }
         }
         for ask in asks {
-            let result = append(&ask).map_err(|error| why(&error));
+            let mut done = 0;
+            let result = append_some(&ask, &mut done).map_err(|error| why(&error));
+            let left = ask.text.get(done..).unwrap_or_default();
             answer(KeepNews {
                 bytes: ask.text.len(),
-                lines: memchr::memchr_iter(b'\n', &ask.text).count() as u64,
+                lines: match done {
+                    0 => ask.lines,
+                    _ => memchr::memchr_iter(b'\n', left).count() as u64,
+                },
                 path: ask.path,
                 result,
             });
@@ -136,9 +142,9 @@ fn own(file: File) -> io::Result<File> {
     Err(io::Error::other(fault))
 }
 
-fn append(ask: &KeepAsk) -> io::Result<()> {
-    let mut left = ask.text.as_slice();
-    while !left.is_empty() {
+/// Writes as many whole lines as it can; `done`: so many bytes.
+fn append_some(ask: &KeepAsk, done: &mut usize) -> io::Result<()> {
+    while let Some(left) = ask.text.get(*done..).filter(|left| !left.is_empty()) {
         let mut file = lock(&ask.path)?;
         let size = file.metadata()?.len();
         let now = match ask.rotate {
@@ -162,7 +168,7 @@ fn append(ask: &KeepAsk) -> io::Result<()> {
             drop(file.set_len(size));
             return Err(error);
         }
-        left = left.get(now.len()..).unwrap_or_default();
+        *done += now.len();
     }
     Ok(())
 }
@@ -234,8 +240,13 @@ mod tests {
         KeepAsk {
             path: Arc::from(path),
             text: text.into(),
+            lines: 1,
             rotate: rotate.map(|(size, keep)| Rotate { size, keep }),
         }
+    }
+
+    fn append(ask: &KeepAsk) -> io::Result<()> {
+        append_some(ask, &mut 0)
     }
 
     #[test]

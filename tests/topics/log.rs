@@ -82,7 +82,7 @@ fn commands_output_and_ends() {
     ]);
     let run = run.expect_code(1).expect_notice(&["logging to", "logs"]);
     assert!(
-        run.out().contains("one file a node, up to 10M each"),
+        run.out().contains("(files up to 10M, 5 older ones kept)"),
         "{}",
         run.report()
     );

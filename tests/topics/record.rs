@@ -120,6 +120,11 @@ fn it_shows_what_the_terminal_showed() {
     pty.wait_for("the screen", |screen| rows(screen) == shown);
 
     pty.resize(20, 90);
+    // Keys may be faster than the signal of another size.
+    wait_until("the size is known", || {
+        let (_, events) = lab.cast("my.cast").unwrap();
+        !of(&events, "r").is_empty()
+    });
     pty.send("clear; echo wide\r");
     pty.wait_row("wide");
     let events = lab.wait_shown("my.cast", "wide");

@@ -4,9 +4,11 @@ mod cloud;
 mod copying;
 mod feeding;
 mod jumps;
+mod keeping;
 mod lab;
 mod lending;
 mod saying;
+mod settings;
 
 use super::{Effect, Event};
 use crate::session::life::{Event as LifeEvent, Fault};
