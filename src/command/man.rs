@@ -1,4 +1,9 @@
-//! The man page, in mdoc: the tables, and around them what no table knows.
+//! The man pages, in mdoc: the tables, and around them what no table knows.
+
+mod cnf;
+mod mdoc;
+
+use mdoc::{escape, list, text, word};
 
 use super::COMMANDS;
 use super::help::{explain, sentence, synopsis};
@@ -6,13 +11,17 @@ use super::options::{self, FLAGS, Subcommand};
 use super::settings::{SETTINGS, Setting};
 use super::table::{Arg, Flag, Group, Kind, Need, Spec};
 use super::topics::{Block, FORMS, Form, TOPICS, Topic};
-use crate::config;
 
 /// When what the page says last changed, as mdoc writes dates.
-const DATE: &str = "November 22, 2026";
+const DATE: &str = "November 23, 2026";
+
+/// All pages that are made here: the name of the file, and what belongs in it.
+pub fn pages() -> Vec<(&'static str, String)> {
+    vec![("dust.1", page()), ("dust.cnf.5", cnf::page())]
+}
 
 /// The page `dust(1)`.
-pub fn page() -> String {
+fn page() -> String {
     let parts = [
         HEAD.replace("@DATE@", DATE),
         usage(),
@@ -30,8 +39,6 @@ pub fn page() -> String {
         ".Sh SETTINGS\nWhat\n.Ic set\nsets, and the options of the program for one run:\n"
             .to_owned(),
         list(SETTINGS.iter().map(setting)),
-        FILES_HEAD.to_owned(),
-        keys(),
         TAIL.to_owned(),
     ];
     parts.concat()
@@ -62,34 +69,6 @@ fn commands(group: Group) -> String {
         .map(command);
     let items: String = forms.chain(commands).collect();
     format!(".Ss {}\n.Bl -tag -width Ds\n{items}.El\n", group.title())
-}
-
-/// The keys of cluster files.
-fn keys() -> String {
-    use config::Group;
-    let groups = [
-        (Group::Cluster, "The cluster"),
-        (Group::Login, "Logging in"),
-        (Group::Route, "The way to a node"),
-        (
-            Group::Launch,
-            "What a missing EC2 instance is launched with",
-        ),
-    ];
-    let group = |(group, title): (Group, &str)| {
-        let keys = config::KEYS.iter().filter(|key| key.group == group);
-        let keys = keys.map(|key| (format!("Cm {}", escape(key.name)), text(&sentence(key.doc))));
-        format!(".Ss {title}\n{}", list(keys))
-    };
-    groups.map(group).concat()
-}
-
-/// A tagged list; each head is what follows `.It`.
-fn list(items: impl Iterator<Item = (String, String)>) -> String {
-    let items: String = items
-        .map(|(head, body)| format!(".It {head}\n{body}"))
-        .collect();
-    format!(".Bl -tag -width Ds\n{items}.El\n")
 }
 
 /// `Fl f , Fl \-file Ar CNF`
@@ -198,46 +177,6 @@ fn examples(lines: &[&str]) -> String {
     )
 }
 
-/// Paragraphs as lines of text; an empty line between them becomes a macro.
-fn text(text: &str) -> String {
-    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.is_empty());
-    let lines: Vec<String> = paragraphs
-        .map(|paragraph| {
-            let guard = if paragraph.starts_with(['.', '\'']) {
-                "\\&"
-            } else {
-                ""
-            };
-            // A new sentence begins a new line, so that formatters space it well.
-            format!("{guard}{}\n", escape(paragraph).replace(". ", ".\n"))
-        })
-        .collect();
-    lines.join(".Pp\n")
-}
-
-/// One argument of a macro, whatever is in it.
-fn word(text: &str) -> String {
-    // Without the guard, one that is punctuation only would not count as an argument.
-    format!("\"\\&{}\"", escape(text).replace('"', "\\(dq"))
-}
-
-/// Keeps formatters from reading anything into a text, and from making its ASCII typographic.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\e"),
-            '-' => out.push_str("\\-"),
-            '\'' => out.push_str("\\(aq"),
-            '`' => out.push_str("\\(ga"),
-            '^' => out.push_str("\\(ha"),
-            '~' => out.push_str("\\(ti"),
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
 const HEAD: &str = r#".\" Made from dust's command table: do not edit.
 .Dd @DATE@
 .Dt DUST 1
@@ -299,38 +238,104 @@ explains the command.
 A line that begins with a blank is kept out of the history.
 "#;
 
-const FILES_HEAD: &str = r#".Sh CLUSTER FILES
-The section
-.Li @cloud
-holds the provider and what all nodes have in common; each other section is a node, or with a
-range in its name many:
+const TAIL: &str = r#".Sh RAW SHELLS
+.Li @NODE
+without a command puts the terminal into the shell of that node: editors, completion and full\-screen
+programs work there as in
+.Xr ssh 1 .
+It is the very shell that
+.Li "@NODE COMMAND"
+uses, so its folder and its variables are the same.
+.Ic exit
+ends the shell.
+Ctrl\-C three times, or Enter
+.Li \(ti.\& ,
+leaves it in the background: what runs there goes on, and its output is kept on a screen of its own.
+.Li @NODE
+again shows that screen as it is by then.
+.Ic sessions
+lists these shells.
+A line for a node whose raw shell is busy is not run there, and the node is named.
+.Sh SESSIONS
+The prompt, its connections and the shells on the nodes belong to a session, which outlives the
+terminal.
+It has the name that
+.Fl s
+gives, else that of
+.Ev DUST_SESSION ,
+else that of the cluster that is loaded,
+.Li demo
+for a demo, or
+.Li main .
+Where a session of that name runs with the same cluster file,
+.Nm
+joins it.
+Several terminals may show one session; they all show the same.
+.Pp
+.Ic detach
+leaves a session,
+.Nm Cm attach
+returns to it, and what was printed meanwhile comes first.
+.Ic exit
+ends it.
+With
+.Fl \-no\-session
+the prompt ends with its terminal.
+.Pp
+A run of lines
+.Pq Nm Ar LINE
+uses the connections of a session that has the very same cluster file loaded; there is no login then.
+Its shells are its own.
+So do other programs:
+.Ic ssh\-config
+says how
+.Xr ssh 1 ,
+.Xr scp 1
+and the like are told.
+.Sh SSH
+.Nm
+speaks ssh itself.
+It reads
+.Xr ssh_config 5
+.Po
+.Cm Host , Match , Include , HostName , Port , User , IdentityFile , IdentitiesOnly ,
+.Cm IdentityAgent , HostKeyAlias , UserKnownHostsFile , GlobalKnownHostsFile ,
+.Cm StrictHostKeyChecking , ProxyJump , ProxyCommand , ConnectTimeout ,
+.Cm ServerAliveInterval , ServerAliveCountMax
+.Pc ;
+the cluster file wins, and what else would change how it connects is named once.
+Keys are those of the cluster file, else of
+.Cm IdentityFile ,
+else
+.Pa id_ed25519 , id_ecdsa
+and
+.Pa id_rsa
+in
+.Pa \(ti/.ssh ,
+and those of the agent.
+A new host key is accepted and remembered, a changed one refused, unless the cluster file says
+otherwise.
+Passwords and passphrases are asked for once, and used for all nodes that ask the same.
+.Pp
+A command runs in the login shell of its user where that is bash (4.2 and up), zsh, dash, busybox ash,
+mksh or ksh; users of other shells get bash, or sh.
+.Sh CLUSTER FILES
+A cluster file says which nodes there are, how they are reached, and what they are launched with:
 .Bd -literal -offset indent
 @cloud
 provider = ssh
-name = democloud
 username = ubuntu
-keyfile = \(ti/.ssh/democloud.pem
 
 @master
 host = 192.0.2.10
 
 @worker[0\-2]
+host = 192.0.2.[20\-22]
 .Ed
 .Pp
-.Li #
-and
-.Li \&;
-begin a comment, at the start of a line or after a blank.
-A node may set every key but
-.Cm provider
-and
-.Cm name ,
-and wins over
-.Li @cloud .
-An unknown key, a node that is there twice or a bad value is refused with its line.
-"#;
-
-const TAIL: &str = r#".Sh ENVIRONMENT
+.Xr dust.cnf 5
+explains it.
+.Sh ENVIRONMENT
 .Bl -tag -width Ds
 .It Ev AWS_PROFILE , AWS_REGION , AWS_ACCESS_KEY_ID , AWS_ENDPOINT_URL , \&...
 As for all of AWS's tools, where the cluster file does not say otherwise.
@@ -349,6 +354,16 @@ Where the sockets of sessions are, instead of the usual places.
 The session to open or join where
 .Fl s
 does not say.
+.It Ev DUST_SOCKET
+The session whose connections lines are run over, where
+.Fl s
+does not say:
+.Nm
+sets it for what it starts itself.
+.It Ev HOME
+Where
+.Li \(ti
+leads.
 .It Ev NO_COLOR
 If set and not empty, no colours, unless
 .Fl \-color
@@ -358,8 +373,19 @@ asks for them.
 .It Ev SHELL
 The system shell that runs
 .Li \&!COMMAND .
-.It Ev XDG_STATE_HOME
-Where the history is kept.
+.It Ev SSH_AUTH_SOCK
+The agent that is asked for keys; in a session, that of the terminal that was typed at last.
+.It Ev TERM
+The type of the terminal, here and on the nodes.
+Without a terminal, nodes are told
+.Li dumb .
+.It Ev XDG_DATA_HOME , XDG_STATE_HOME , XDG_RUNTIME_DIR
+Where dust keeps its files, instead of
+.Pa \(ti/.local/share
+and
+.Pa \(ti/.local/state :
+see
+.Sx FILES .
 .El
 .Pp
 What runs in the system shell of a session has
@@ -378,6 +404,9 @@ Its number among the nodes of its cluster, from 0.
 How many they are.
 .It Ev DUST_CLUSTER
 The cluster's name.
+.It Ev PAGER , GIT_PAGER , SYSTEMD_PAGER
+.Li cat ,
+since a pager cannot be left a line at a time; in a raw shell they are as the shell's own files say.
 .El
 .Sh FILES
 .Bl -tag -width Ds
@@ -407,6 +436,21 @@ What cannot stand in the name of a file is
 and two hexadecimal digits.
 .It Pa \(ti/.local/state/dust/history
 The lines typed at the prompt.
+.It Pa \(ti/.local/share/dust/known_hosts
+The host keys of nodes, as
+.Xr ssh 1
+keeps them.
+Those of instances stand under the instance's id.
+.It Pa \(ti/.local/share/dust/keys/REGION
+The private keys of key pairs that dust made.
+.It Pa \(ti/.local/share/dust/local
+The nodes of
+.Li provider=local .
+.It Pa \(ti/.ssh/config , /etc/ssh/ssh_config
+See
+.Sx SSH .
+.It Pa \(ti/.ssh/known_hosts , /etc/ssh/ssh_known_hosts
+Read, and never written.
 .It Pa $XDG_RUNTIME_DIR/dust , Pa \(ti/.local/state/dust/run , Pa /tmp/dust-UID
 The sockets of sessions, in the first of these that can be had; nobody else may look into it.
 .El
@@ -416,6 +460,8 @@ Otherwise:
 .Bl -tag -width Ds
 .It 0
 The command returned 0 on every node.
+.It 1
+What else failed: a copy, a start, a session that cannot be opened.
 .It 1 to 255
 The largest status that it returned on any node.
 .It 2
@@ -423,8 +469,12 @@ The command line, a cluster file or a target is wrong.
 Nothing was sent.
 .It 124
 The command did not end in time on a node.
+.It 129 , 143
+A signal ended dust: SIGHUP, SIGTERM.
 .It 130
 Ctrl\-C.
+.It 141
+Nobody reads the output any more.
 .It 255
 A node could not be reached, or its connection was lost.
 .El
@@ -463,8 +513,49 @@ Several lines; nothing asks:
 .Bd -literal -offset indent
 $ dust \-y \-f web.cnf \-c start \-c \(aq@* ./test.sh\(aq \-c \(aqstop *\(aq
 .Ed
+.Pp
+A day with machines of EC2, from nothing to nothing:
+.Bd -literal -offset indent
+$ cat > web.cnf
+@cloud
+provider = ec2
+region = eu\-west\-1
+username = admin
+image = ami\-0123456789abcdef0
+@web[0\-3]
+instance_type = t3.small
+tag.owner = devops
+$ dust \-f web.cnf
+dust:web$ plan
+dust:web$ start
+dust:web$ @* sudo apt\-get \-y install nginx
+dust:web$ put site.conf web* /tmp/
+dust:web$ @* sudo mv /tmp/site.conf /etc/nginx/conf.d/
+dust:web$ @* sudo nginx \-t
+dust:web$ @%ok sudo systemctl reload nginx
+dust:web$ set fold on
+dust:web$ @* nginx \-v
+dust:web$ get web* /var/log/nginx/error.log logs/
+dust:web$ @web2
+admin@web2:\(ti$ top
+                        (Ctrl\-C three times, fast)
+dust:web$ detach
+$ dust attach
+dust:web$ terminate *
+dust:web$ exit
+.Ed
+.Pp
+Plain
+.Xr rsync 1
+over the session's connections:
+.Bd -literal -offset indent
+$ dust ssh\-config > \(ti/.ssh/dust.conf
+$ rsync \-e \(aqssh \-F \(ti/.ssh/dust.conf\(aq \-r site/ web0:/srv/site/
+.Ed
 .Sh SEE ALSO
+.Xr rsync 1 ,
 .Xr scp 1 ,
 .Xr ssh 1 ,
+.Xr dust.cnf 5 ,
 .Xr ssh_config 5
 "#;

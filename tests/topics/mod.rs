@@ -18,6 +18,7 @@ mod jump;
 mod linemode;
 mod localshell;
 mod log;
+mod man;
 mod oneshot;
 mod prompt;
 mod raw;
