@@ -23,6 +23,7 @@ help:
 	@echo 'make deb        build a Debian package'
 	@echo 'make test       run all tests'
 	@echo 'make lint       formatting and clippy'
+	@echo 'make picture    draw the picture in the README anew'
 	@echo 'make bench      measure dust beside clush, pdsh, polysh and others'
 
 demo:
@@ -63,8 +64,11 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets $(NO_AWS) -- -D warnings
 
+picture:
+	DUST_REGENERATE=1 cargo test --locked $(NO_AWS) --test it the_picture
+
 bench:
 	@sh scripts/setup.sh demo
 	cargo bench --locked $(NO_AWS) --bench peers -- $(BENCH)
 
-.PHONY: help demo build install uninstall deb test lint bench
+.PHONY: help demo build install uninstall deb test lint picture bench

@@ -20,6 +20,7 @@ mod localshell;
 mod log;
 mod man;
 mod oneshot;
+mod picture;
 mod prompt;
 mod raw;
 mod rawshells;

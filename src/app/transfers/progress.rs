@@ -167,14 +167,14 @@ impl App {
         }
         let rows = self.progress_rows(self.setup.size);
         self.printer.close(&mut self.out);
-        self.to_first_row();
+        self.rewind();
         self.transfers.shown = rows.len();
         let text = rows.join("\x1b[K\r\n");
         self.out.extend_from_slice(text.as_bytes());
         self.out.extend_from_slice(b"\x1b[J");
     }
 
-    fn to_first_row(&mut self) {
+    fn rewind(&mut self) {
         self.out.push(b'\r');
         if self.transfers.shown > 1 {
             let up = format!("\x1b[{}A", self.transfers.shown - 1);
@@ -185,7 +185,7 @@ impl App {
     /// Something else is to be written.
     pub(in crate::app) fn hide_progress(&mut self) {
         if self.transfers.shown > 0 {
-            self.to_first_row();
+            self.rewind();
             self.transfers.shown = 0;
             self.out.extend_from_slice(b"\x1b[J");
         }
