@@ -3,7 +3,6 @@
 
 use super::{App, Effect};
 use crate::error::Error;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +11,9 @@ use std::time::{Duration, Instant};
 const QUEUE_MAX: usize = 4 << 20;
 /// A disk that has taken nothing for so long is not waited for any more.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// What cannot be written is told once in so long.
+const TOLD_FOR: Duration = Duration::from_secs(600);
 
 /// Whole lines for the end of a file, which is made if need be, for its owner alone.
 #[derive(Clone, Debug)]
@@ -56,8 +58,8 @@ pub(super) struct Keeper {
     stuck_at: Option<Instant>,
     /// It did not: what comes is dropped until it does.
     stuck: bool,
-    /// Files that could not be written to at last.
-    failing: BTreeSet<Arc<Path>>,
+    /// When it was told last that something could not be written.
+    told: Option<Instant>,
 }
 
 impl Keeper {
@@ -102,28 +104,18 @@ impl App {
         keeper.queued = keeper.queued.saturating_sub(news.bytes);
         keeper.stuck_at = (keeper.queued > 0).then(|| now + STUCK_AFTER);
         keeper.stuck &= keeper.queued > QUEUE_MAX / 2;
-        match &news.result {
-            Ok(()) => {
-                let failed = keeper.failing.remove(&news.path);
-                if failed && keeper.failing.is_empty() {
-                    let path = news.path.display();
-                    self.notice(&format!("{path} is written to again"));
-                }
-            },
-            Err(why) => {
-                let first = keeper.failing.is_empty();
-                keeper.failing.insert(Arc::clone(&news.path));
-                let path = news.path.display();
-                if self.record_failed(news, why) {
-                    return;
-                }
-                self.log_failed(news);
-                if first {
-                    let hint = "what nodes print goes on; lines that are missing are counted there";
-                    let text = format!("cannot write to {path}: {why}");
-                    self.error(&Error::failed(text).hint(hint));
-                }
-            },
+        let Err(why) = &news.result else { return };
+        if self.record_failed(news, why) {
+            return;
+        }
+        self.log_failed(news);
+        // A disk that is nearly full takes this and refuses that.
+        let told = |at: Instant| now.saturating_duration_since(at) < TOLD_FOR;
+        if !self.keeper.told.is_some_and(told) {
+            self.keeper.told = Some(now);
+            let hint = "what nodes print goes on; lines that are missing are counted there";
+            let text = format!("cannot write to {}: {why}", news.path.display());
+            self.error(&Error::failed(text).hint(hint));
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Log {
     nodes: BTreeMap<NodeId, NodeLog>,
     /// There is something to write of these.
     dirty: Vec<NodeId>,
+    /// So many lines are missing, of all nodes.
+    lost: u64,
     /// The time of this turn, as it is written.
     time: (Option<Instant>, String),
 }
@@ -52,7 +54,12 @@ impl App {
                     None => "as large as they get".to_owned(),
                     Some(_) => format!("up to {size}, {keep} older ones kept"),
                 };
-                format!("logging to {} (files {limit})", log.folder.display())
+                let lost = match log.lost {
+                    0 => String::new(),
+                    1 => "; 1 line is missing".to_owned(),
+                    lost => format!("; {lost} lines are missing"),
+                };
+                format!("logging to {} (files {limit}){lost}", log.folder.display())
             },
         };
         self.answer_line(&text);
@@ -94,6 +101,7 @@ impl App {
             folder: folder.to_owned(),
             nodes: BTreeMap::new(),
             dirty: Vec::new(),
+            lost: 0,
             time: (None, String::new()),
         });
         // Commands that run already are in the new one, too.
@@ -216,6 +224,7 @@ impl App {
                 continue;
             }
             let lost = std::mem::take(&mut node.lost);
+            log.lost -= lost.min(log.lost);
             let lines = lost + memchr::memchr_iter(b'\n', &text).count() as u64;
             if lost > 0 {
                 let mut note = LogLines::default();
@@ -226,20 +235,22 @@ impl App {
             texts.push((id, Arc::clone(&node.path), text, lines));
         }
         for (id, path, text, lines) in texts {
-            let kept = self.keep(&path, text, lines, rotate);
-            let node = self.log.as_mut().and_then(|log| log.nodes.get_mut(&id));
-            if let Some(node) = node.filter(|_| !kept) {
-                node.lost += lines;
+            if !self.keep(&path, text, lines, rotate) {
+                self.log_lost(|other, _| *other == id, lines);
             }
         }
     }
 
     /// Lines of a log could not be written.
     pub(super) fn log_failed(&mut self, news: &KeepNews) {
-        let nodes = self.log.as_mut().map(|log| log.nodes.values_mut());
-        let mut nodes = nodes.into_iter().flatten();
-        if let Some(node) = nodes.find(|node| node.path == news.path) {
-            node.lost += news.lines;
+        self.log_lost(|_, node| node.path == news.path, news.lines);
+    }
+
+    fn log_lost(&mut self, which: impl Fn(&NodeId, &NodeLog) -> bool, lines: u64) {
+        let Some(log) = &mut self.log else { return };
+        if let Some((_, node)) = log.nodes.iter_mut().find(|(id, node)| which(id, node)) {
+            node.lost += lines;
+            log.lost += lines;
         }
     }
 

@@ -29,6 +29,11 @@ impl App {
         self.say(text, |out| json::notice(out, None, text));
     }
 
+    /// The exit status of the worst error that was told.
+    pub fn status_of_errors(&self) -> u8 {
+        self.seen_usage
+    }
+
     /// Something was wrong before the run began.
     pub fn complain(&mut self, error: &Error) {
         self.error(error);

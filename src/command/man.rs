@@ -100,7 +100,10 @@ fn command(spec: &Spec) -> String {
     let flags: String = spec
         .flags
         .iter()
-        .map(|own| format!(" Op {}", first_form(own)))
+        .map(|own| {
+            let dots = if own.repeats { " Ns ..." } else { "" };
+            format!(" Oo {} Oc{dots}", first_form(own))
+        })
         .collect();
     let args: String = spec.args.iter().map(arg).collect();
     let also = match spec.aliases {
@@ -124,10 +127,9 @@ fn command(spec: &Spec) -> String {
 }
 
 fn first_form(own: &Flag) -> String {
-    let dots = if own.repeats { " ..." } else { "" };
     match (own.short, own.long) {
-        (Some(c), _) => format!("Fl {c}{dots}"),
-        (None, long) => format!("Fl \\-{}{dots}", escape(long.unwrap_or_default())),
+        (Some(c), _) => format!("Fl {c}"),
+        (None, long) => format!("Fl \\-{}", escape(long.unwrap_or_default())),
     }
 }
 

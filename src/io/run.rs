@@ -593,6 +593,11 @@ impl Loop {
                 self.take_answer(clock::now(), answer);
             }
         }
+        // A log that could not be written is known only now.
+        let code = match &self.front {
+            Some(_) => code,
+            None => code.max(self.app.status_of_errors()),
+        };
         if self.front.is_some() {
             let bytes = self.app.release_terminal();
             self.show(bytes);

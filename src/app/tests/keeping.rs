@@ -116,16 +116,29 @@ fn a_full_disk_is_told_once_and_what_is_missing_is_counted() {
         "{n0}"
     );
     taken(&mut lab, &asks, &Ok(()));
-    assert!(!lab.rows().iter().any(|row| row.contains("again")));
+    lab.line("log");
+    let said = "logging to /work/logs (files up to 10M, 5 older ones kept); 4 lines are missing";
+    assert!(lab.rows().join("").contains(said), "{:?}", lab.rows());
     lab.says("n1", "back\n");
     let asks = asked(&mut lab);
     assert!(text(&asks, "n1.log").contains("# 4 lines are missing here"));
     taken(&mut lab, &asks, &Ok(()));
+    lab.line("log");
+    assert!(lab.last_row().starts_with("dust:lab"));
     assert!(
         lab.rows()
             .iter()
-            .any(|row| row.ends_with("is written to again"))
+            .any(|row| row.ends_with("older ones kept)"))
     );
+    let told = lab
+        .rows()
+        .join(
+            "
+",
+        )
+        .matches("cannot write to")
+        .count();
+    assert_eq!(told, 1, "{:?}", lab.rows());
 }
 
 #[test]
