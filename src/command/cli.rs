@@ -308,10 +308,13 @@ fn line(first: OsString, rest: Vec<OsString>) -> Result<Line> {
 /// The error for a first word that is nothing: subcommands are as near as commands.
 fn near_word(word: &str) -> Error {
     let subs = options::visible_subs().map(|sub| sub.name);
-    match nearest(word, subs) {
-        Some(near) => Error::usage(format!("no command `{}`", shown(word)))
-            .hint(format!("did you mean dust {near}?")),
-        None => parse::no_command(word),
+    let commands = super::COMMANDS.iter().flat_map(table::Spec::names);
+    match nearest(word, subs.chain(commands)) {
+        Some(near) if options::find_sub(near).is_some() => {
+            Error::usage(format!("no command `{}`", shown(word)))
+                .hint(format!("did you mean dust {near}?"))
+        },
+        _ => parse::no_command(word),
     }
 }
 

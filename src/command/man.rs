@@ -381,9 +381,9 @@ The agent that is asked for keys; in a session, that of the terminal that was ty
 The type of the terminal, here and on the nodes.
 Without a terminal, nodes are told
 .Li dumb .
-.It Ev XDG_DATA_HOME , XDG_STATE_HOME , XDG_RUNTIME_DIR
+.It Ev XDG_CONFIG_HOME , XDG_DATA_HOME , XDG_STATE_HOME , XDG_RUNTIME_DIR
 Where dust keeps its files, instead of
-.Pa \(ti/.local/share
+.Pa \(ti/.config , \(ti/.local/share
 and
 .Pa \(ti/.local/state :
 see

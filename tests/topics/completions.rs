@@ -4,8 +4,11 @@
 use std::fs;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::generated::{BASH, Place, ZSH, have};
-use crate::support::env::DUST;
+use crate::support::env::{DUST, Env, Node};
 
 /// dust answers, but does not run: its words are written down.
 fn place() -> Place {
@@ -134,6 +137,66 @@ fn meanings_are_shown() {
         assert!(
             shown.contains("stop nodes; start brings them back"),
             "{shown}"
+        );
+    }
+}
+
+/// What a completion script is told about the words that begin so.
+fn answer(env: &Env, words: &[&str]) -> String {
+    env.dust(words).run().expect_code(0).out()
+}
+
+#[test]
+fn the_session_answers_where_one_runs() {
+    let env = Env::new();
+    let nodes = ["n0", "n1", "m"].map(|name| Node::new(name, "127.0.0.1", 1));
+    let file = env.cluster(&nodes);
+    let target = ["__complete", "target", "n"];
+    let with_file = ["-f", &file, "__complete", "target", "n"];
+    let from_file = answer(&env, &with_file);
+    assert_eq!(from_file, "n0\trunning\nn1\trunning\nname=\tan attribute\n");
+    assert_eq!(answer(&env, &target), "name=\tan attribute\n");
+    let mut pty = env.prompt(&file);
+    assert_eq!(answer(&env, &["__complete", "session"]), "lab\n");
+    // Without a file, and with that very file; by its name, too.
+    for words in [
+        &target[..],
+        &with_file,
+        &["-s", "lab", "__complete", "target", "n"],
+    ] {
+        assert_eq!(answer(&env, words), from_file, "{words:?}");
+    }
+    let other = env.file("other.cnf", "@cloud\nprovider=ssh\n@x\n@y\n");
+    let other = other.display().to_string();
+    let told = answer(&env, &["-f", &other, "__complete", "target", "@"]);
+    assert_eq!(told, "@x\trunning\n@y\trunning\n@other\ta cluster of 2\n");
+    // A server that hangs is not waited for; the file answers.
+    let server = env.servers()[0];
+    let stopped = |signal| kill(Pid::from_raw(server), signal).unwrap();
+    stopped(Signal::SIGSTOP);
+    assert_eq!(answer(&env, &with_file), from_file);
+    stopped(Signal::SIGCONT);
+    pty.line("exit");
+    pty.wait_exit();
+}
+
+/// A file that is wrong, or none: no words, and none of complaint.
+#[test]
+fn nothing_is_said_where_nothing_is_known() {
+    let env = Env::new();
+    env.file("bad.cnf", "@cloud\nprovider=none\n");
+    for words in [
+        &["-f", "bad.cnf", "__complete", "target", "x"][..],
+        &["-f", "gone.cnf", "__complete", "target", "x"],
+        &["__complete", "target", "x"],
+        &["__complete", "session"],
+        &["__complete", "command"],
+    ] {
+        let run = env.dust(words).run().expect_code(0);
+        assert_eq!(
+            (run.out(), run.err()),
+            (String::new(), String::new()),
+            "{words:?}"
         );
     }
 }

@@ -12,6 +12,7 @@ mod ec2;
 mod ec2_worker;
 mod guards;
 mod harness;
+mod help;
 mod hostkeys;
 mod install;
 mod jump;
