@@ -85,6 +85,16 @@ pub const FORMS: &[Form] = &[
         ],
     },
     Form {
+        sign: "@NODE",
+        usage: "@NODE",
+        group: Group::Shells,
+        summary: "go into a node's own shell: vim, top, completion",
+        help: "The terminal is that shell's, the same one that @NODE COMMAND uses, until exit or \
+               Ctrl-C three times, fast. That leaves what runs there in the background; @NODE \
+               comes back to its screen. help raw has the keys, sessions lists the shells.",
+        examples: &["@worker2", "@3"],
+    },
+    Form {
         sign: "!",
         usage: "!COMMAND",
         group: Group::Prompt,

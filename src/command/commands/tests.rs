@@ -105,7 +105,7 @@ fn examples_are_lines_of_their_command() {
         for example in form.examples {
             let line = parse(example).unwrap_or_else(|error| panic!("{example}: {error}"));
             match form.sign {
-                "@" => assert!(matches!(line, Line::At { .. }), "{example}"),
+                "@" | "@NODE" => assert!(matches!(line, Line::At { .. }), "{example}"),
                 _ => assert!(
                     matches!(line, Line::Local(_) | Line::Unknown { .. }),
                     "{example}"
