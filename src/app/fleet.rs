@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub(super) began: Option<Instant>,
     /// It should be connected, and waits for its turn.
     pub(super) wanted: bool,
+    /// Somebody needs its shell, and not only the connection.
+    pub(super) shell_asked: bool,
     /// When an unfinished line is shown.
     pub(super) quiet_at: Option<Instant>,
     pub(super) mark_by: Option<Instant>,
@@ -81,6 +83,7 @@ impl Run {
             attempt: 0,
             began: None,
             wanted: false,
+            shell_asked: false,
             quiet_at: None,
             mark_by: None,
             alive_at: None,
@@ -104,6 +107,11 @@ impl Run {
             .is_some_and(|shell| shell.state() != State::Starting)
     }
 
+    /// Its connection alone will not do.
+    pub(super) fn needs_shell(&self) -> bool {
+        self.shell_asked || !self.queue.is_empty()
+    }
+
     /// How many files it holds open: a node behind a jump host has both ends of a socket pair, and
     /// one on a session's connection has a socket for each channel.
     /// Jump hosts are few, and nodes wait for them: they do not count.
@@ -116,6 +124,7 @@ impl Run {
     /// Its connection is gone.
     fn forget_shell(&mut self) {
         self.shell = None;
+        self.shell_asked = false;
         self.mark_by = None;
         self.alive_at = None;
         self.connected = false;
@@ -196,8 +205,16 @@ impl Fleet {
 }
 
 impl App {
-    /// Makes sure that a node is connected, or will be.
+    /// Makes sure that a node is connected and has its shell, or will.
     pub(super) fn want(&mut self, id: NodeId) {
+        if let Some(run) = self.fleet.runs.get_mut(&id) {
+            run.shell_asked = true;
+        }
+        self.want_connection(id);
+    }
+
+    /// Makes sure that a node is connected, or will be. Its shell is opened if somebody needs it.
+    pub(super) fn want_connection(&mut self, id: NodeId) {
         let up = self.fleet.get(id).is_some_and(|run| run.life.is_up());
         if !up && (self.boot_holds(id) || self.awaits_host_keys(id)) {
             return;
@@ -205,7 +222,7 @@ impl App {
         if let Some(run) = self.fleet.runs.get_mut(&id)
             && run.shell.is_none()
             && !run.wanted
-            && (run.life.is_down() || run.life.is_up())
+            && (run.life.is_down() || (run.life.is_up() && run.needs_shell()))
         {
             run.wanted = true;
             self.fleet.waiting.push_back(id);
@@ -274,10 +291,10 @@ impl App {
     /// All files that may be open are: an idle connection yields to a node that waits.
     fn make_room(&mut self, now: Instant) {
         let idle = self.fleet.runs.iter().find(|(id, run)| {
-            let idle = run
-                .shell
-                .as_ref()
-                .is_some_and(|shell| shell.state() == State::Idle);
+            let idle = match &run.shell {
+                Some(shell) => shell.state() == State::Idle,
+                None => run.life.is_up() && run.life.route().shell,
+            };
             idle && !run.is_busy() && !self.loans.are_on(**id)
         });
         if let Some(id) = idle.map(|(id, _)| *id) {
@@ -339,6 +356,7 @@ impl App {
             }
             return;
         }
+        run.life.set_bare(!run.needs_shell());
         run.life.on(now, event, &mut wishes);
         self.grant(now, id, wishes);
     }
@@ -402,6 +420,7 @@ impl App {
                 Wish::Ask { questions, repeat } => self.ask(now, id, questions, repeat),
                 Wish::Open => self.open_shell(id),
                 Wish::Up if !route.shell => self.jump_up(now, id),
+                Wish::Up if run.shell.is_none() => self.bare_up(now, id),
                 Wish::Up => self.shell_open(now, id),
                 Wish::Hangup => {
                     run.connected = false;
@@ -466,6 +485,7 @@ impl App {
         let mut wishes = Vec::new();
         run.life.hang_up(&mut wishes);
         run.shell = None;
+        run.shell_asked = false;
         run.mark_by = None;
         run.alive_at = None;
         run.wanted = false;

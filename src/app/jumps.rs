@@ -136,7 +136,8 @@ impl App {
             if run.life.is_lent() {
                 continue;
             }
-            if run.life.is_up() && (run.shell.is_some() || bastion) {
+            let used = run.shell.is_some() || run.transfers > 0 || bastion;
+            if run.life.is_up() && used {
                 // What it brought until now is read first; then its own end comes.
                 let told = bastion || !run.is_busy();
                 if told && !bastion {

@@ -46,6 +46,18 @@ impl App {
         self.open_loans(id);
     }
 
+    /// The connection is there, and nobody needs a shell on it.
+    pub(super) fn bare_up(&mut self, now: Instant, id: NodeId) {
+        if let Some(run) = self.fleet.get_mut(id) {
+            run.connected = true;
+            run.hear(now);
+            self.boot_ready(now, id);
+            self.transfers_up(id);
+        }
+        self.open_loans(id);
+        self.want_connection(id);
+    }
+
     /// Bytes from a node's shell: marks are acted upon, the rest is output.
     pub(super) fn data(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
         let Some(run) = self.fleet.get_mut(id) else {
@@ -166,6 +178,7 @@ impl App {
             return;
         };
         run.mark_by = None;
+        run.shell_asked = false;
         run.life.channel_closed();
         if starting {
             let mut why = "its login shell ended at once".to_owned();

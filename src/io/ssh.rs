@@ -473,6 +473,7 @@ impl Link {
                     // Nothing else here makes libssh send. What is wrong shows with the next use.
                     drop(self.session.blocking_flush(Some(std::time::Duration::ZERO)));
                 }
+                self.look()?;
                 Ok(Step::Wait)
             },
             Op::Handshake => match self.session.connect() {

@@ -60,6 +60,8 @@ pub struct Life {
     jitter: u32,
     /// The connection is, or will be, that of a running session.
     lent: bool,
+    /// Nobody needs the shell: only other channels are wanted.
+    bare: bool,
 }
 
 impl Life {
@@ -83,7 +85,14 @@ impl Life {
             failure: Failure::Final,
             jitter,
             lent: false,
+            bare: false,
         }
+    }
+
+    /// Whether the login is all that is needed: no shell is opened then ([`Self::reopen`] does that
+    /// later). A borrowed connection has one all the same, which shows that it can be used.
+    pub fn set_bare(&mut self, bare: bool) {
+        self.bare = bare;
     }
 
     /// A running session may have a connection: that is tried before one of our own is made.
@@ -121,7 +130,7 @@ impl Life {
         self.failure
     }
 
-    /// The shell is open; a jump host: the login is done.
+    /// The shell is open; of a jump host, and where nobody needs a shell: the login is done.
     pub fn is_up(&self) -> bool {
         self.phase == Phase::Up
     }
@@ -308,7 +317,7 @@ impl Life {
             },
             (Phase::Authenticating, Event::Accepted) => {
                 self.asked = 0;
-                if self.route.shell {
+                if self.route.shell && !self.bare {
                     self.phase = Phase::Opening;
                     out.push(Wish::Open);
                 } else {

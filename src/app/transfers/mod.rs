@@ -231,7 +231,7 @@ impl App {
         let job = self.jobs.begin_transfer(now, text, &ids);
         for id in &ids {
             // The connection comes up while the files are looked at.
-            self.want(*id);
+            self.want_connection(*id);
             if let Some(run) = self.fleet.get_mut(*id) {
                 run.transfers += 1;
             }

@@ -85,6 +85,18 @@ impl Link {
         }
     }
 
+    /// The same on a connection that is there but has no shell now; others may have channels on it.
+    pub(super) fn look(&mut self) -> Result<(), Fault> {
+        // Before the login is done there are no channels.
+        if self.channel.is_none() {
+            self.channel = self.session.new_channel().ok();
+        }
+        if self.channel.is_none() {
+            return Ok(());
+        }
+        self.pump()
+    }
+
     fn note_refusal(&mut self, text: &str) {
         if let Some((number, refusal)) = parse(text) {
             self.refusals.insert(number, refusal);
