@@ -30,7 +30,9 @@ impl App {
         match event {
             ChannelEvent::Opened => self.effects.push_back(Effect::Flush(id)),
             ChannelEvent::Data(bytes) => {
-                let up = self.with_upload(now, job, at, |upload, view| upload.receive(bytes, view));
+                let up = self.with_upload(now, job, at, |upload, view| {
+                    upload.receive(now, bytes, view)
+                });
                 let result = up.or_else(|| {
                     self.with_download(job, at, |download, shared| download.receive(bytes, shared))
                 });

@@ -3,6 +3,11 @@ use super::super::packet::kind;
 use super::super::plan::{BLOCK, Facts, Folder, Item};
 use super::*;
 
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+    Instant::now()
+}
+
 /// Files of this machine, all there at once.
 #[derive(Default)]
 struct Disk {
@@ -75,7 +80,7 @@ fn run_until(
         let more = !upload.unsent().is_empty();
         let answers = server.answers(more);
         for piece in answers.chunks(1000) {
-            upload.receive(piece, disk).unwrap();
+            upload.receive(now(), piece, disk).unwrap();
         }
         if (answers.is_empty() && !more) || stop(upload, server) {
             return;
@@ -365,4 +370,30 @@ fn a_copy_that_differs_gets_no_name() {
     run_until(&mut upload, &mut server, &mut disk, |_, _| false);
     assert!(upload.is_done());
     assert_eq!(server.names(), [""; 0]);
+}
+
+#[test]
+fn less_is_on_the_way_where_answers_come_at_once() {
+    let begin = now();
+    for (answered, most) in [(1, WINDOW_NEAR), (40, WINDOW)] {
+        let (plan, mut disk) = one(20_000_000);
+        let mut server = openssh();
+        let mut upload = Upload::new(Rc::new(plan), PLAIN, b".".to_vec(), 1);
+        // The greeting, the limits, the destination, the open file.
+        for turn in 0..4 {
+            let bytes = upload.unsent().to_vec();
+            upload.sent(bytes.len());
+            server.receive(&bytes);
+            let answers = server.answers(false);
+            let at = begin + Duration::from_millis(if turn < 2 { 0 } else { answered });
+            upload.receive(at, &answers, &mut disk).unwrap();
+        }
+        // The channel takes all, and the server answers nothing.
+        while !upload.unsent().is_empty() {
+            let count = upload.unsent().len();
+            upload.sent(count);
+            upload.turn(&mut disk);
+        }
+        assert!((most..most + 2 * BLOCK).contains(&upload.flying));
+    }
 }
