@@ -106,10 +106,11 @@ pub(super) fn serve(lane: &Lane, answer: impl Fn(u64, DiskNews)) {
 
 /// Why something failed, for people.
 pub(super) fn why(error: &std::io::Error) -> String {
-    use nix::libc::{EDQUOT, ELOOP, ENOSPC, ENOTDIR, EROFS};
+    use nix::libc::{EDQUOT, EFBIG, ELOOP, ENOSPC, ENOTDIR, EROFS};
     match error.raw_os_error() {
         Some(ENOSPC) => "no space is left on this machine's disk".to_owned(),
         Some(EDQUOT) => "the disk quota of this machine is used up".to_owned(),
+        Some(EFBIG) => "a file here may not be so long (ulimit -f)".to_owned(),
         Some(EROFS) => "the file system here is read-only".to_owned(),
         Some(ELOOP | ENOTDIR) => "there is a link or a file where a folder should be".to_owned(),
         _ => crate::app::reason(error),

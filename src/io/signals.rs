@@ -1,8 +1,9 @@
 //! Signals, as bytes in a pipe that the loop reads.
 
-use nix::libc::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use nix::libc::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH, SIGXFSZ};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 /// What can arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Signals {
 
 impl Signals {
     /// Catches the signals from now on. SIGPIPE stays ignored, as Rust has it: a broken pipe is an
-    /// error where it is written to.
+    /// error where it is written to; so is a file that would become too large (`ulimit -f`).
     pub fn catch() -> io::Result<Self> {
         Self::of(ALL.into_iter())
     }
@@ -49,6 +50,8 @@ impl Signals {
     }
 
     fn of(all: impl Iterator<Item = (i32, Signal)>) -> io::Result<Self> {
+        // Caught and not ignored: children get it as it was.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut pipes = Vec::new();
         for (number, signal) in all {
             let (read, write) = UnixStream::pair()?;

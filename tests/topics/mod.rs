@@ -31,5 +31,6 @@ mod stdin;
 mod targets_cli;
 mod testbed;
 mod transfer;
+mod transfer_bad;
 mod warm;
 mod without_aws;

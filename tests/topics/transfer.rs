@@ -10,7 +10,7 @@ use crate::support::env::{Env, Node};
 use crate::support::sshd::Sshd;
 use crate::support::{LONG_PATIENCE, wait_until};
 
-const SFTP: &str = "/usr/lib/openssh/sftp-server";
+pub(super) const SFTP: &str = "/usr/lib/openssh/sftp-server";
 
 /// Nodes `n0` …, each with a home folder of its own.
 pub(super) struct Lab {
@@ -64,10 +64,11 @@ pub(super) fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name != ".server")
         .collect()
 }
 
-fn set(names: &[&str]) -> BTreeSet<String> {
+pub(super) fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{App, Effect};
 use super::disk::DiskNews;
-use super::{COMPLAINT_MAX, Engine, TICK, Ticket, Transfer, Work, YOUNG};
+use super::{COMPLAINT_MAX, Engine, Member, TICK, Ticket, Transfer, Work, YOUNG};
 use crate::model::NodeId;
 use crate::session::channel::{ChannelEvent, ChannelId};
 use crate::session::sftp::client::Broken;
@@ -159,6 +159,26 @@ impl App {
         }
     }
 
+    /// Something else than an SFTP server may run there, and wait for input for ever.
+    fn end_silent(&mut self, now: Instant) {
+        let limit = self.settings.timeout;
+        let late = |member: &Member| {
+            let waits = member.engine.as_ref().is_some_and(|e| !e.is_begun());
+            let since = member.asked_at.filter(|_| waits && !member.over);
+            since.is_some_and(|since| now.saturating_duration_since(since) >= limit)
+        };
+        let mut silent = Vec::new();
+        for transfer in &self.transfers.list {
+            let members = transfer.members.iter().enumerate();
+            let found = members.filter(|(_, member)| late(member));
+            silent.extend(found.map(|(at, _)| (transfer.job, at)));
+        }
+        let why = format!("its SFTP server has not greeted for {} s", limit.as_secs());
+        for (job, at) in silent {
+            self.member_failed(now, job, at, &why);
+        }
+    }
+
     /// Time has passed.
     pub(in crate::app) fn transfers_tick(&mut self, now: Instant) {
         if std::mem::take(&mut self.transfers.urgent) {
@@ -187,6 +207,7 @@ impl App {
                 source.cache.tick(now);
             }
         }
+        self.end_silent(now);
         self.show_progress();
         let some = !self.transfers.list.is_empty();
         self.transfers.tick_at = some.then(|| now + TICK);

@@ -62,6 +62,13 @@ impl Engine {
         }
     }
 
+    fn is_begun(&self) -> bool {
+        match self {
+            Self::Up(upload) => upload.is_begun(),
+            Self::Down(download) => download.is_begun(),
+        }
+    }
+
     fn is_done(&self) -> bool {
         match self {
             Self::Up(upload) => upload.is_done(),
@@ -75,6 +82,8 @@ impl Engine {
 pub(super) struct Member {
     id: NodeId,
     channel: Option<ChannelId>,
+    /// When that was asked for.
+    asked_at: Option<Instant>,
     engine: Option<Engine>,
     /// Counts digests there.
     checker: Option<check::Checker>,
@@ -239,6 +248,7 @@ impl App {
         let member = |id| Member {
             id,
             channel: None,
+            asked_at: None,
             engine: None,
             checker: None,
             complaint: Vec::new(),
@@ -353,6 +363,7 @@ impl App {
         });
         let channel = self.channels.next();
         member.channel = Some(channel);
+        member.asked_at = self.now;
         let id = member.id;
         self.transfers.routes.insert((id, channel), job);
         let request = ChannelRequest {

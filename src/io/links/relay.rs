@@ -421,7 +421,12 @@ impl Links {
                     Arrival::Data(true, bytes) => ChannelEvent::Complaint(bytes),
                     Arrival::Eof => ChannelEvent::Eof,
                     Arrival::Closed(status) => ChannelEvent::Closed(status),
-                    Arrival::Failed(_) if up => ChannelEvent::Closed(None),
+                    // What ends without a status ends because all of it does.
+                    Arrival::Failed(why) if up => {
+                        let event = LifeEvent::Fault(Fault::Dropped(why));
+                        app.handle(now, Event::Link(id, attempt, event));
+                        return;
+                    },
                     Arrival::Failed(why) => ChannelEvent::Refused(why),
                 };
                 app.handle(now, Event::Channel(id, *channel, event));

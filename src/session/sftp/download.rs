@@ -195,6 +195,11 @@ impl Download {
         self.client.sent(count);
     }
 
+    /// The server has greeted.
+    pub fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// All that could be done is done.
     pub fn is_done(&self) -> bool {
         self.done

@@ -163,6 +163,11 @@ impl Upload {
         self.client.unsent().len() < READY && self.flying < self.window
     }
 
+    /// The server has greeted.
+    pub fn is_begun(&self) -> bool {
+        self.stage != Stage::Greeting
+    }
+
     /// All that could be done is done.
     pub fn is_done(&self) -> bool {
         self.stage == Stage::Done
