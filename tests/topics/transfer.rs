@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::deps::need;
 use crate::support::env::{Env, Node};
+use crate::support::pty::Terminal;
 use crate::support::sshd::Sshd;
 use crate::support::{LONG_PATIENCE, wait_until};
 
@@ -249,7 +250,12 @@ fn ctrl_c_leaves_no_half_file() {
     });
     run.signal(nix::sys::signal::Signal::SIGINT);
     run.wait_text("interrupted");
-    run.finish().expect_code(130);
+    let run = run.finish().expect_code(130);
+    let all = run.all();
+    assert!(
+        !all.contains(['\r', '%', '\x1b']),
+        "progress in a pipe: {all}"
+    );
     for home in &lab.homes {
         assert_eq!(names(home), set(&[]));
     }
@@ -348,6 +354,41 @@ fn the_prompt_goes_on_while_files_are_copied() {
     });
     pty.line("put lab.cnf n0");
     pty.wait_text("n0: put 1 file");
+}
+
+#[test]
+fn progress_is_shown_in_a_terminal_and_goes_again() {
+    need!("sshd", SFTP);
+    let lab = Lab::new(2);
+    let big = lab.env.work().join("big");
+    fs::File::create(&big).unwrap().set_len(40 << 30).unwrap();
+    for (cols, total, node) in [
+        (
+            80,
+            &[
+                "put: ",
+                "% of 85.8 GB, ",
+                "/s, ",
+                " left, 0 of 2 nodes done",
+            ][..],
+            &["n1: ", "%, ", "/s, ", " left"][..],
+        ),
+        (26, &["put: ", "%, ", " left"], &["n0: ", "%, ", " left"]),
+    ] {
+        let terminal = Terminal { rows: 12, cols };
+        let words = ["--no-session", "-f", &lab.file, "put", "big", "n*"];
+        let mut pty = lab.env.terminal_of(terminal, &words);
+        pty.wait_words(total);
+        pty.wait_words(node);
+        pty.send("\x03");
+        pty.wait_exit();
+        let rows = pty.rows();
+        assert!(rows.iter().all(|row| !row.contains('%')), "{rows:?}");
+        assert!(
+            rows.iter().any(|row| row.contains("[n0] interrupted")),
+            "{rows:?}"
+        );
+    }
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) struct Member {
     /// How much has arrived, in bytes and files.
     moved: u64,
     whole: usize,
+    pace: progress::Pace,
 }
 
 /// What is copied.
@@ -148,8 +149,8 @@ pub(super) struct Transfers {
     tick_at: Option<Instant>,
     /// Something has to be looked at without any event.
     urgent: bool,
-    /// The terminal's last row says how far it is (in a batch).
-    shown: bool,
+    /// So many of the terminal's last rows say how far it is (in a batch).
+    shown: usize,
 }
 
 impl Transfers {
@@ -256,6 +257,7 @@ impl App {
             over: false,
             moved: 0,
             whole: 0,
+            pace: progress::Pace::default(),
         };
         self.transfers.list.push(Transfer {
             job,

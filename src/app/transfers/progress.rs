@@ -2,9 +2,10 @@
 
 use super::super::App;
 use super::{Engine, Member, Transfer, Work};
+use crate::model::Size;
 use crate::output::status::duration;
+use crate::term::width::{truncate, width};
 use crate::ui::style::{Palette, Role};
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// Nodes that have a row of their own at most.
@@ -17,6 +18,47 @@ pub(super) struct Pace {
     moved: u64,
     /// Bytes a second, smoothed.
     rate: u64,
+}
+
+impl Pace {
+    fn look(&mut self, now: Instant, moved: u64) {
+        if let Some(before) = self.at.replace(now) {
+            let span = now.saturating_duration_since(before).as_millis();
+            let span = u64::try_from(span).unwrap_or(u64::MAX).max(1);
+            let rate = moved.saturating_sub(self.moved).saturating_mul(1000) / span;
+            self.rate = if self.rate == 0 {
+                rate
+            } else {
+                (self.rate / 4).saturating_mul(3) + rate / 4
+            };
+        }
+        self.moved = moved;
+    }
+
+    /// The rate, and how long it takes at that rate, for the rest of `size`.
+    fn parts(&self, size: u64) -> Vec<(u8, String)> {
+        let Some(left) = size.saturating_sub(self.moved).checked_div(self.rate) else {
+            return Vec::new();
+        };
+        let left = match left {
+            0..10 => format!("{left}s"),
+            _ => duration(Duration::from_secs(left)),
+        };
+        let rate = format!(", {}/s", amount(self.rate));
+        vec![(2, rate), (1, format!(", {left} left"))]
+    }
+}
+
+/// The parts of a row, in their order; those of the highest numbers go first where it is too narrow.
+fn fit(mut parts: Vec<(u8, String)>, columns: usize) -> String {
+    loop {
+        let text: String = parts.iter().map(|(_, text)| text.as_str()).collect();
+        let least = parts.iter().map(|(rank, _)| *rank).max().unwrap_or(0);
+        if width(&text) <= columns || least == 0 {
+            return truncate(&text, columns).to_owned();
+        }
+        parts.retain(|(rank, _)| *rank < least);
+    }
 }
 
 /// An amount of data: `512 B`, `4.2 MB`.
@@ -63,101 +105,167 @@ impl Transfer {
         }
     }
 
-    fn moved(&self) -> u64 {
-        self.members.iter().map(moved).sum()
-    }
-
     /// Looks how fast it goes.
     pub(super) fn measure(&mut self, now: Instant) {
-        let moved = self.moved();
-        if let Some(before) = self.pace.at.replace(now) {
-            let span = now.saturating_duration_since(before).as_millis();
-            let span = u64::try_from(span).unwrap_or(u64::MAX).max(1);
-            let rate = moved.saturating_sub(self.pace.moved).saturating_mul(1000) / span;
-            self.pace.rate = if self.pace.rate == 0 {
-                rate
-            } else {
-                (self.pace.rate / 4).saturating_mul(3) + rate / 4
-            };
+        let mut sum = 0;
+        for member in &mut self.members {
+            let moved = moved(member);
+            member.pace.look(now, moved);
+            sum += moved;
         }
-        self.pace.moved = moved;
+        self.pace.look(now, sum);
     }
 
-    fn total_row(&self) -> String {
+    fn total_row(&self, columns: usize) -> String {
         let sizes = self.members.iter().map(|member| self.size_of(member));
         let (size, moved) = (sizes.sum::<u64>(), self.pace.moved);
-        let mut text = self.word.to_owned();
         if matches!(self.work, Work::Listing) {
-            text.push_str(": looking what there is");
-            return text;
+            return fit(
+                vec![(0, format!("{}: looking what there is", self.word))],
+                columns,
+            );
         }
+        let mut parts = vec![(0, self.word.to_owned())];
         if let Some(percent) = moved.saturating_mul(100).checked_div(size) {
-            let _ = write!(text, ": {}% of {}", percent.min(100), amount(size));
+            parts.push((0, format!(": {}%", percent.min(100))));
+            parts.push((3, format!(" of {}", amount(size))));
         }
-        if let Some(left) = size.saturating_sub(moved).checked_div(self.pace.rate) {
-            let left = duration(Duration::from_secs(left));
-            let _ = write!(text, ", {}/s, {left} left", amount(self.pace.rate));
-        }
+        parts.extend(self.pace.parts(size));
         let done = self.members.iter().filter(|member| member.over).count();
         if self.members.len() > 1 {
             let count = self.members.len();
-            let _ = write!(text, ", {done} of {count} nodes done");
+            parts.push((4, format!(", {done} of {count} nodes done")));
         }
-        text
+        fit(parts, columns)
+    }
+
+    fn member_row(&self, name: &str, member: &Member, columns: usize) -> String {
+        let size = self.size_of(member);
+        let moved = moved(member);
+        let mut parts = vec![(0, format!("  {name}: "))];
+        match (&member.engine, moved.saturating_mul(100).checked_div(size)) {
+            (None, _) => parts.push((0, "connecting".to_owned())),
+            (Some(engine), None) if !engine.is_begun() => parts.push((0, "waiting".to_owned())),
+            (Some(_), percent) => {
+                parts.push((0, format!("{}%", percent.unwrap_or(0).min(100))));
+                parts.extend(member.pace.parts(size));
+            },
+        }
+        fit(parts, columns)
     }
 }
 
 impl App {
-    /// In a batch on a terminal, a row that is written again and again says how far it is; in pipes
+    /// In a batch on a terminal, rows that are written again and again say how far it is; in pipes
     /// there is nothing of it.
     pub(super) fn show_progress(&mut self) {
-        let Some(transfer) = self.transfers.list.first() else {
-            return;
-        };
-        if !self.is_batch() || !self.setup.terminal || self.setup.json {
+        if self.transfers.list.is_empty() || !self.is_batch() {
             return;
         }
-        let width = usize::from(self.setup.size.cols).saturating_sub(1);
-        let row: String = transfer.total_row().chars().take(width).collect();
-        self.transfers.shown = true;
+        if !self.setup.terminal || self.setup.json {
+            return;
+        }
+        let rows = self.progress_rows(self.setup.size);
         self.printer.close(&mut self.out);
-        self.out.extend_from_slice(b"\r");
-        self.out.extend_from_slice(row.as_bytes());
-        self.out.extend_from_slice(b"\x1b[K");
+        self.to_first_row();
+        self.transfers.shown = rows.len();
+        let text = rows.join("\x1b[K\r\n");
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(b"\x1b[J");
+    }
+
+    fn to_first_row(&mut self) {
+        self.out.push(b'\r');
+        if self.transfers.shown > 1 {
+            let up = format!("\x1b[{}A", self.transfers.shown - 1);
+            self.out.extend_from_slice(up.as_bytes());
+        }
     }
 
     /// Something else is to be written.
     pub(in crate::app) fn hide_progress(&mut self) {
-        if std::mem::take(&mut self.transfers.shown) {
-            self.out.extend_from_slice(b"\r\x1b[K");
+        if self.transfers.shown > 0 {
+            self.to_first_row();
+            self.transfers.shown = 0;
+            self.out.extend_from_slice(b"\x1b[J");
         }
     }
 
-    /// A row for each transfer, and for the nodes that are furthest behind.
+    /// The same below the prompt.
     pub(in crate::app) fn transfer_rows(&self, palette: Palette) -> Vec<String> {
+        let rows = self.progress_rows(self.setup.size);
+        let rows = rows.into_iter();
+        rows.map(|row| palette.paint(Role::Dim, &row)).collect()
+    }
+
+    /// A row for each transfer, and for the nodes that are furthest behind.
+    fn progress_rows(&self, size: Size) -> Vec<String> {
+        // Room for the `^C` that a terminal shows behind the last one.
+        let columns = usize::from(size.cols).saturating_sub(3);
+        let most = usize::from(size.rows / 2).clamp(2, 12);
         let mut rows = Vec::new();
         for transfer in &self.transfers.list {
             // What is done at once needs no announcement.
             if transfer.pace.at.is_none() {
                 continue;
             }
-            rows.push(palette.paint(Role::Dim, &transfer.total_row()));
-            let mut busy: Vec<&Member> = transfer.members.iter().filter(|m| !m.over).collect();
-            if transfer.members.len() < 2 {
+            rows.push(transfer.total_row(columns));
+            if transfer.members.len() < 2 || matches!(transfer.work, Work::Listing) {
                 continue;
             }
+            let mut busy: Vec<&Member> = transfer.members.iter().filter(|m| !m.over).collect();
             busy.sort_by_key(|member| moved(member));
-            for member in busy.into_iter().take(ROWS) {
-                let size = transfer.size_of(member);
-                let percent = moved(member).saturating_mul(100).checked_div(size);
-                let word = match (&member.engine, percent) {
-                    (None, _) => "connecting".to_owned(),
-                    (Some(_), percent) => format!("{}%", percent.unwrap_or(0).min(100)),
-                };
-                let text = format!("  {}: {word}", self.name(member.id));
-                rows.push(palette.paint(Role::Dim, &text));
+            busy.truncate(ROWS);
+            busy.sort_by_key(|member| member.id);
+            for member in busy {
+                let name = self.name(member.id);
+                rows.push(transfer.member_row(&name, member, columns));
             }
         }
+        rows.truncate(most);
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_least_goes_where_it_is_narrow() {
+        let parts = || {
+            vec![
+                (0, "put: 4%".to_owned()),
+                (3, " of 400 MB".to_owned()),
+                (2, ", 10.0 MB/s".to_owned()),
+                (1, ", 39s left".to_owned()),
+            ]
+        };
+        for (columns, text) in [
+            (80, "put: 4% of 400 MB, 10.0 MB/s, 39s left"),
+            (38, "put: 4% of 400 MB, 10.0 MB/s, 39s left"),
+            (37, "put: 4%, 10.0 MB/s, 39s left"),
+            (20, "put: 4%, 39s left"),
+            (8, "put: 4%"),
+            (3, "put"),
+            (0, ""),
+        ] {
+            assert_eq!(fit(parts(), columns), text);
+        }
+    }
+
+    #[test]
+    fn amounts() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (99_999, "99.9 kB"),
+            (100_000, "100 kB"),
+            (4_250_000, "4.2 MB"),
+            (u64::MAX, "18446 PB"),
+        ] {
+            assert_eq!(amount(bytes), text);
+        }
     }
 }
