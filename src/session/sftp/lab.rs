@@ -1,6 +1,7 @@
 //! A server for tests: files in memory, and the vices that a test asks for.
 
 use super::packet::{Attrs, Code, Fields, Packet, Short, kind};
+use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,6 +9,61 @@ pub(super) enum Entry {
     File(Vec<u8>, u32, u32),
     Folder(u32, u32),
     Link(Vec<u8>),
+}
+
+/// What is done to a packet on its way from a server.
+#[derive(Clone, Debug)]
+pub(super) enum Harm {
+    /// The byte at this place is another one.
+    Flip(usize, u8),
+    /// Only so much of it comes.
+    Cut(usize),
+    /// It says that it is so long.
+    Length(u32),
+    /// It never comes.
+    Drop,
+    /// It comes twice.
+    Twice,
+}
+
+/// Some of them, each with the number of its packet.
+pub(super) fn harms() -> impl Strategy<Value = Vec<(usize, Harm)>> {
+    let harm = prop_oneof![
+        4 => (4..40_usize, any::<u8>()).prop_map(|(at, bits)| Harm::Flip(at, bits)),
+        1 => (0..40_usize).prop_map(Harm::Cut),
+        1 => any::<u32>().prop_map(Harm::Length),
+        1 => Just(Harm::Drop),
+        1 => Just(Harm::Twice),
+    ];
+    proptest::collection::vec((0..60_usize, harm), 0..6)
+}
+
+/// Does that to whole packets; `nth` counts them.
+pub(super) fn harm(bytes: &[u8], nth: &mut usize, harms: &[(usize, Harm)]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut rest = Fields(bytes);
+    while let Ok(packet) = rest.string() {
+        let mut packet = [&u32::try_from(packet.len()).unwrap().to_be_bytes(), packet].concat();
+        let mut times = 1;
+        for (_, harm) in harms.iter().filter(|(at, _)| at == nth) {
+            match harm {
+                Harm::Flip(at, bits) => {
+                    if let Some(byte) = packet.get_mut(*at) {
+                        *byte ^= bits;
+                    }
+                },
+                Harm::Cut(length) => packet.truncate(*length),
+                Harm::Length(length) => {
+                    packet.splice(..4.min(packet.len()), length.to_be_bytes());
+                },
+                Harm::Drop => times = 0,
+                Harm::Twice => times = 2,
+            }
+        }
+        all.extend(packet.repeat(times));
+        *nth += 1;
+    }
+    all
 }
 
 #[derive(Debug)]

@@ -191,8 +191,10 @@ impl Download {
 
     /// So many bytes that were asked for will not come, or are written.
     fn returned(&mut self, count: u32, shared: &mut Shared) {
-        self.flying = self.flying.saturating_sub(count.into());
-        shared.give_back(count.into());
+        // What was cancelled was given back then.
+        let count = self.flying.min(count.into());
+        self.flying -= count;
+        shared.give_back(count);
     }
 
     fn ask_piece(&mut self, file: usize, offset: u64, count: u32) {

@@ -1,4 +1,4 @@
-use super::super::lab::{Entry, Server, openssh};
+use super::super::lab::{Entry, Server, harm, harms, openssh};
 use super::*;
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ impl Here {
                     download.made(&place, Ok(()), shared);
                 },
                 Wish::Link(place, to) => {
-                    let to = String::from_utf8(to).unwrap();
+                    let to = String::from_utf8_lossy(&to).into_owned();
                     self.links.insert(shown(&place), to);
                     download.made(&place, Ok(()), shared);
                 },
@@ -336,6 +336,60 @@ proptest! {
             let mut parts = place.split('/');
             prop_assert_eq!(parts.next(), Some("n1"));
             prop_assert!(parts.all(|part| !["", ".", ".."].contains(&part)));
+        }
+    }
+
+    /// Whatever becomes of a server's answers: no panic, an end, what is open and asked for stays
+    /// bounded and is given back, and what is written is below the node's folder.
+    #[test]
+    fn no_answers_do_harm(
+        harms in harms(),
+        piece in 1..300_usize,
+        (keep, resume, check) in any::<(bool, bool, bool)>(),
+    ) {
+        let mut server = openssh()
+            .with("d", Entry::Folder(0o750, 77))
+            .with("d/e", Entry::Folder(0o500, 78))
+            .with("d/e/f", file(&big(300_000)))
+            .with("d/l", Entry::Link(b"/etc/passwd".to_vec()))
+            .with("x", file(b"xx"));
+        for n in 0..10 {
+            server = server.with(&format!("d/f{n}"), file(b"x"));
+        }
+        let how = How { keep, resume, check };
+        let patterns = vec![b"d".to_vec(), b"x*".to_vec()];
+        let mut download = Download::new(patterns, true, how, b"n1".to_vec(), 5);
+        let (mut shared, mut here, mut nth) = (Shared::default(), Here::default(), 0);
+        let mut turns = 0;
+        'all: loop {
+            turns += 1;
+            prop_assert!(turns < 2000, "it never ends");
+            let bytes = download.unsent().to_vec();
+            prop_assert!(bytes.len() < 1 << 20);
+            download.sent(bytes.len());
+            server.receive(&bytes);
+            let answers = harm(&server.answers(!bytes.is_empty()), &mut nth, &harms);
+            for piece in answers.chunks(piece) {
+                if download.receive(piece, &mut shared).is_err() {
+                    break 'all;
+                }
+            }
+            let any = here.fulfil(&mut download, &mut shared);
+            prop_assert!(here.most <= OPEN_MAX);
+            prop_assert!(shared.room > -(1 << 20));
+            if bytes.is_empty() && answers.is_empty() && !any {
+                break;
+            }
+        }
+        // It is done, broken, or waits for what never comes.
+        download.cancel(&mut shared);
+        here.fulfil(&mut download, &mut shared);
+        prop_assert!(here.growing.is_empty());
+        prop_assert_eq!((shared.room, shared.files), (ROOM, OPEN_MAX));
+        for place in here.files.keys().chain(&here.folders).chain(here.links.keys()) {
+            let mut parts = place.split('/');
+            prop_assert_eq!(parts.next(), Some("n1"));
+            prop_assert!(parts.all(|part| !["", ".", ".."].contains(&part)), "{}", place);
         }
     }
 }

@@ -1,7 +1,8 @@
-use super::super::lab::{Entry, Server, openssh};
+use super::super::lab::{Entry, Server, harm, harms, openssh};
 use super::super::packet::kind;
 use super::super::plan::{BLOCK, Facts, Folder, Item};
 use super::*;
+use proptest::prelude::*;
 
 fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
@@ -51,15 +52,18 @@ fn file(path: &str, parent: Option<usize>, size: usize) -> Item {
     }
 }
 
+fn big(size: usize) -> Vec<u8> {
+    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
 /// One file of some content.
 fn one(size: usize) -> (Plan, Disk) {
-    let bytes = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
     let plan = Plan {
         folders: Vec::new(),
         items: vec![file("f", None, size)],
     };
     let disk = Disk {
-        files: vec![bytes],
+        files: vec![big(size)],
         ..Disk::default()
     };
     (plan, disk)
@@ -395,5 +399,65 @@ fn less_is_on_the_way_where_answers_come_at_once() {
             upload.turn(&mut disk);
         }
         assert!((most..most + 2 * BLOCK).contains(&upload.flying));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Whatever becomes of a server's answers: no panic, an end, and what is on the way stays bounded.
+    #[test]
+    fn no_answers_do_harm(
+        harms in harms(),
+        piece in 1..300_usize,
+        (keep, resume, check) in any::<(bool, bool, bool)>(),
+        stop in 0..200_usize,
+    ) {
+        let folder = Folder { path: b"d".to_vec(), parent: None, facts: facts(0) };
+        let link = What::Link(b"../etc".to_vec());
+        let mut items = vec![
+            file("big", None, 400_000),
+            Item { path: b"d/l".to_vec(), parent: Some(0), what: link },
+        ];
+        let mut disk = Disk { files: vec![big(400_000), Vec::new()], ..Disk::default() };
+        for n in 0..8 {
+            items.push(file(&format!("d/{n}"), Some(0), 10));
+            disk.files.push(vec![b'x'; 10]);
+        }
+        let plan = Rc::new(Plan { folders: vec![folder], items });
+        let how = How { keep, resume, check };
+        let mut upload = Upload::new(plan, how, b".".to_vec(), 1);
+        let (mut server, mut nth) = (openssh(), 0);
+        let mut turns = 0;
+        'all: loop {
+            turns += 1;
+            prop_assert!(turns < 2000, "it never ends");
+            let bytes = upload.unsent().to_vec();
+            upload.sent(bytes.len());
+            prop_assert!(bytes.len() < 1 << 20 && upload.flying <= WINDOW + BLOCK);
+            server.receive(&bytes);
+            upload.turn(&mut disk);
+            let more = !upload.unsent().is_empty();
+            let answers = harm(&server.answers(more), &mut nth, &harms);
+            for piece in answers.chunks(piece) {
+                if upload.receive(now(), piece, &mut disk).is_err() {
+                    break 'all;
+                }
+            }
+            for Wish::Compare(item, _) in upload.take_wishes() {
+                upload.compared(item, Ok(()), &mut disk);
+            }
+            if turns == stop {
+                upload.cancel(&mut disk);
+            }
+            if answers.is_empty() && upload.unsent().is_empty() {
+                break;
+            }
+        }
+        // What it made is what was to be made, or grows still.
+        for name in server.names() {
+            let known = ["big", "d", "d/l"].contains(&name.as_str());
+            let small = name.strip_prefix("d/").is_some_and(|n| n.len() == 1);
+            prop_assert!(known || small || name.ends_with(".part"), "{}", name);
+        }
     }
 }
