@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
+use crate::discard::WORD;
 use crate::lab::{Lab, Ssh, real_path};
-use crate::measure::{Cost, median, run, tree_memory};
+use crate::measure::{Cost, median, run};
 use crate::options::Options;
+use crate::support::sshd::Sshd;
 use crate::table::{Table, ratio, seconds};
 
 /// The large file, in bytes.
@@ -21,7 +20,7 @@ const NODES: usize = 4;
 /// How many small files, and how long each is.
 const SMALL: (usize, usize) = (10_000, 1_000);
 /// How many nodes get the very large one.
-const MANY: usize = 50;
+const MANY: u32 = 50;
 
 /// One way to copy.
 struct Way<'a> {
@@ -118,6 +117,20 @@ fn big(lab: &Lab, options: &Options, scratch: &Scratch) {
             command: Box::new(move || {
                 let hosts = format!("clush --nostdin --hostfile={hosts} -o '-F {config}'");
                 shell(lab, format!("{hosts} --copy {from} --dest {to}"))
+            }),
+        });
+    }
+    if let (Some(pdcp), true) = (real_path("pdcp"), options.wants("pdsh")) {
+        let config = lab.config(Ssh::Curve25519);
+        let (from, to, hosts) = (from.clone(), to.clone(), hosts.clone());
+        ways.push(Way {
+            name: "pdcp".to_owned(),
+            command: Box::new(move || {
+                let mut command = lab.command(&pdcp);
+                command
+                    .env("PDSH_SSH_ARGS_APPEND", format!("-F {config}"))
+                    .args(["-R", "ssh", "-w", &format!("^{hosts}"), &from, &to]);
+                command
             }),
         });
     }
@@ -249,39 +262,45 @@ fn turns(
     table.print();
 }
 
-/// The most memory in the first seconds, and how much was read for all nodes together.
+/// The most memory of a whole run, and how much was read for all nodes together. What the nodes get,
+/// they discard.
 fn memory(lab: &Lab, scratch: &Scratch) {
     let giga = scratch.0.join("giga");
     fs::File::create(&giga).unwrap().set_len(1 << 30).unwrap();
+    let server = std::env::current_exe().unwrap().display().to_string();
+    let sshd = Sshd::with(&[("Subsystem", &format!("sftp {server} {WORD}"))]);
+    let nodes = sshd.nodes("n", MANY);
     let mut command = lab.command(&lab.dust);
     command
-        .args(["-f", &lab.cluster(MANY), "put"])
+        .args(["-f", &lab.env.cluster(&nodes), "put"])
         .arg(&giga)
-        .args(["@n*", &scratch.path("out")])
+        .arg("@n*")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    let began = Instant::now();
     let mut child = command.spawn().unwrap();
-    let pid = i32::try_from(child.id()).unwrap();
-    let until = Instant::now() + Duration::from_secs(20);
-    let (mut most, mut read) = (0, String::new());
-    while Instant::now() < until && child.try_wait().unwrap().is_none() {
-        most = most.max(tree_memory(pid).0);
-        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-        if let Some(line) = io.lines().find(|line| line.starts_with("rchar")) {
-            line.clone_into(&mut read);
+    let status = format!("/proc/{}/status", child.id());
+    let io = format!("/proc/{}/io", child.id());
+    let field = |file: &str, name: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let (mut most, mut read) = (0, 0);
+    let ended = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
         }
+        most = field(&status, "VmHWM:").unwrap_or(0).max(most);
+        read = field(&io, "rchar:").unwrap_or(0).max(read);
         std::thread::sleep(Duration::from_millis(50));
-    }
-    let copies = fs::read_dir(scratch.0.join("out")).unwrap().flatten();
-    let sizes = copies.filter_map(|copy| Some(copy.metadata().ok()?.len()));
-    let written: u64 = sizes.sum();
-    let _: Result<_, _> = kill(Pid::from_raw(pid), Signal::SIGINT);
-    drop(child.wait());
+    };
     println!(
-        "\n1 GB to {MANY} nodes, the first 20 s: at most {:.1} MB resident; {} MB had arrived; \
-         read here, in bytes: {read}",
-        Duration::from_millis(most).as_secs_f64() / 1.024,
-        written / 1_000_000,
+        "\n1 GB to {MANY} nodes that discard it: at most {} MB resident; {} MB read here; {:.0} s{}",
+        most / 1000,
+        read / 1_000_000,
+        began.elapsed().as_secs_f64(),
+        if ended.success() { "" } else { "; it failed" },
     );
 }

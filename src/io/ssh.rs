@@ -458,6 +458,12 @@ impl Link {
                 },
             }
         }
+        // A side may have been the one who met the end of the stream; nothing shows it again.
+        let up = matches!(self.op, Op::None | Op::Shell) && self.channel.is_some();
+        if up && !self.session.is_connected() {
+            let why = "the connection was closed by the other side";
+            return Err(Fault::Dropped(why.to_owned()));
+        }
         Ok(Step::Wait)
     }
 

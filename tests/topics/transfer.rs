@@ -88,6 +88,60 @@ fn a_file_goes_to_all_nodes() {
 }
 
 #[test]
+fn wildcards_of_this_machine() {
+    need!("sshd", SFTP);
+    let lab = Lab::new(1);
+    let sub = lab.env.work().join("sub");
+    fs::create_dir(&sub).unwrap();
+    for name in ["a.txt", "b.txt", ".c.txt", "d.log", "x[1].txt"] {
+        fs::write(sub.join(name), name).unwrap();
+    }
+    for (pattern, found) in [
+        ("sub/*.txt", &["a.txt", "b.txt", "x[1].txt"][..]),
+        ("s?b/.*", &[".c.txt"]),
+        ("sub/x[1].txt", &["x[1].txt"]),
+        ("sub/[!a-c]*.*", &["d.log", "x[1].txt"]),
+    ] {
+        lab.dust(&["put", pattern, "n0"]).run().expect_code(0);
+        assert_eq!(names(&lab.homes[0]), set(found), "{pattern}");
+        for name in found {
+            fs::remove_file(lab.homes[0].join(name)).unwrap();
+        }
+    }
+    let run = lab.dust(&["put", "sub/*.no", "n0"]).run().expect_code(1);
+    run.expect_notice(&["put: ", "sub/*.no: there is no such file"]);
+}
+
+#[test]
+fn no_shell_is_opened_where_only_files_are_copied() {
+    need!("sshd", SFTP);
+    let lab = Lab::new(2);
+    let ran = |n: usize| lab.homes[n].join("ran").exists();
+    for home in &lab.homes {
+        fs::write(home.join(".bash_profile"), "touch ~/ran\n").unwrap();
+    }
+    lab.env.file("f", "content");
+    lab.dust(&["put", "f", "n*"]).run().expect_code(0);
+    lab.dust(&["get", "n*", "f"]).run().expect_code(0);
+    assert!(!ran(0) && !ran(1));
+    // One is opened on the same connection for whoever needs it.
+    let logins = || lab.sshd.log().matches("Accepted publickey").count();
+    let before = logins();
+    let run = lab.dust(&["-c", "put f n*", "-c", "@n1 cat f"]).run();
+    run.expect_code(0).expect_lines("n1", &["content"]);
+    assert!(!ran(0) && ran(1));
+    assert_eq!(logins(), before + 2);
+    // The end of a connection without a shell is noticed, and the next use dials.
+    let mut pty = lab.env.prompt(&lab.file);
+    pty.command("put f n0");
+    pty.wait_text("n0: put 1 file");
+    lab.sshd.drop_connections();
+    pty.wait_text("[n0] connection lost");
+    pty.command("@n0 cat f");
+    pty.wait_text("[n0] content");
+}
+
+#[test]
 fn files_of_nodes_come_with_the_nodes_names() {
     need!("sshd", SFTP);
     let lab = Lab::new(3);

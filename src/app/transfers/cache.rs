@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// So much is kept for all nodes of a transfer, in bytes.
+/// So much is kept for all nodes of a transfer that is alone, in bytes. The next gets half of it, and
+/// so on: all together have twice as much at most, and a little for those that are many.
 const ROOM: u64 = 16 << 20;
+/// A transfer has at least this.
+const ROOM_LEAST: u64 = 512 * 1024;
 /// Others wait for a node this long in all, then it has to read for itself.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Those that wait for room have a turn when so much is free, in bytes.
-const SLACK: u64 = 1 << 20;
+/// Those that wait for room have a turn when this part of it is free.
+const SLACK: u64 = 16;
 /// What a piece costs beside its content, in bytes.
 const OVERHEAD: u64 = 256;
 
@@ -71,8 +74,10 @@ pub(super) trait Others {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
+    /// So much may be kept, in bytes.
+    room: u64,
     pieces: BTreeMap<(usize, u64), Piece>,
     held: u64,
     failed: HashMap<usize, String>,
@@ -89,6 +94,23 @@ pub(super) struct Cache {
 }
 
 impl Cache {
+    /// An empty one, where so many other transfers are under way.
+    pub(super) fn new(others: usize) -> Self {
+        let halves = u32::try_from(others).unwrap_or(u32::MAX);
+        Self {
+            room: ROOM.checked_shr(halves).unwrap_or(0).max(ROOM_LEAST),
+            pieces: BTreeMap::new(),
+            held: 0,
+            failed: HashMap::new(),
+            ready: BTreeSet::new(),
+            starved: BTreeSet::new(),
+            alone: BTreeSet::new(),
+            waited: Duration::ZERO,
+            looked: None,
+            read: 0,
+        }
+    }
+
     /// A piece for a node. The third part is true if it has to be read now.
     pub(super) fn get(
         &mut self,
@@ -113,7 +135,7 @@ impl Cache {
         let length = size.saturating_sub(block.saturating_mul(BLOCK)).min(BLOCK);
         let cost = length + OVERHEAD;
         let mut extra = None;
-        if self.held + cost > ROOM {
+        if self.held + cost > self.room {
             // Whoever is last must always get on, else nobody does.
             let alone = self.alone.contains(&node);
             let mut all = self.pieces.values();
@@ -167,7 +189,7 @@ impl Cache {
     fn drop_piece(&mut self, item: usize, block: u64) {
         if let Some(piece) = self.pieces.remove(&(item, block)) {
             self.held -= piece.size;
-            if self.held + SLACK <= ROOM {
+            if self.held + self.room / SLACK <= self.room {
                 self.ready.append(&mut self.starved);
             } else {
                 self.ready.extend(piece.extra);
@@ -233,7 +255,7 @@ impl Cache {
             }
         }
         for (node, owed) in owed {
-            if owed > ROOM / 2 {
+            if owed > self.room / 2 {
                 self.leave_alone(node);
             }
         }
@@ -301,7 +323,7 @@ mod tests {
 
     #[test]
     fn each_piece_is_read_once_and_the_fast_wait_for_the_slow() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(0);
         // Node 0 is behind (its first needed item is 0), node 1 ahead.
         let others = All { count: 2, last: 0 };
         let mut ahead = 0;
@@ -323,7 +345,7 @@ mod tests {
     fn who_holds_up_the_others_for_too_long_reads_for_itself() {
         #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
         let now = Instant::now();
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(0);
         let others = All { count: 3, last: 0 };
         let mut ahead = 0;
         while take(&mut cache, 1, ahead, &others) {
@@ -350,7 +372,7 @@ mod tests {
 
     #[test]
     fn who_is_last_always_gets_on() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(0);
         let others = All { count: 2, last: 0 };
         let mut ahead = 1000;
         while take(&mut cache, 1, ahead, &others) {
@@ -363,8 +385,28 @@ mod tests {
     }
 
     #[test]
+    fn many_transfers_share_what_there_is() {
+        let rooms: Vec<u64> = (0..100).map(|others| Cache::new(others).room).collect();
+        assert_eq!(rooms[0], ROOM);
+        assert!(rooms[..5].iter().sum::<u64>() < 2 * ROOM);
+        assert_eq!(rooms[99], ROOM_LEAST);
+        // The least there is will do.
+        let mut cache = Cache::new(99);
+        let others = All { count: 2, last: 0 };
+        let mut ahead = 0;
+        while take(&mut cache, 1, ahead, &others) {
+            ahead += 1;
+        }
+        assert!(cache.held() <= ROOM_LEAST && ahead > 1);
+        for block in 0..ahead {
+            assert!(take(&mut cache, 0, block, &others));
+        }
+        assert_eq!(cache.take_ready(), [1]);
+    }
+
+    #[test]
     fn who_leaves_frees_what_was_kept_for_it() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(0);
         let others = All { count: 2, last: 0 };
         for block in 0..50 {
             assert!(take(&mut cache, 1, block, &others));

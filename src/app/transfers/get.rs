@@ -46,7 +46,7 @@ impl App {
             patterns: patterns.collect(),
             deep: copy.deep,
             names: self.file_names(&ids),
-            shared: Shared::default(),
+            shared: Shared::new(self.transfers.list.len()),
             keys: HashMap::new(),
         };
         let text = format!("get {}", brief_of(&words.files));

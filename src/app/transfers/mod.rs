@@ -309,6 +309,7 @@ impl App {
             },
         };
         let first_key = self.transfers.last_key + 1;
+        let others = self.transfers.list.len().saturating_sub(1);
         let Some(transfer) = self.transfers.get_mut(job) else {
             return;
         };
@@ -325,7 +326,7 @@ impl App {
             plan: Rc::new(plan),
             paths,
             first_key,
-            cache: cache::Cache::default(),
+            cache: cache::Cache::new(others),
         }));
         self.transfers.last_key += count as u64;
         for at in members {

@@ -17,10 +17,13 @@ const FILES_MAX: usize = 64;
 const WINDOW: u64 = 2 << 20;
 /// So many requests.
 const REQUESTS_MAX: usize = 256;
-/// All nodes of a transfer together have so much asked for or not yet written, in bytes.
+/// All nodes of a transfer that is alone have so much asked for or not yet written, in bytes. The next
+/// transfer gets half of it, and so on.
 const ROOM: i64 = 24 << 20;
-/// All nodes of a transfer together write so many files at a time.
+/// They write so many files at a time, shared in the same way.
 const OPEN_MAX: usize = 128;
+/// A transfer has at least this room, and may write so many files.
+const LEAST: (i64, usize) = (512 * 1024, 4);
 
 /// A place below the folder that all goes to: names from the outside in.
 pub type Place = Vec<Vec<u8>>;
@@ -39,18 +42,18 @@ pub struct Shared {
     freed: bool,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
+impl Shared {
+    /// What there is where so many other transfers are under way.
+    pub fn new(others: usize) -> Self {
+        let halves = u32::try_from(others).unwrap_or(u32::MAX);
         Self {
-            room: ROOM,
-            files: OPEN_MAX,
+            room: ROOM.checked_shr(halves).unwrap_or(0).max(LEAST.0),
+            files: OPEN_MAX.checked_shr(halves).unwrap_or(0).max(LEAST.1),
             claimed: HashSet::new(),
             freed: false,
         }
     }
-}
 
-impl Shared {
     fn give_back(&mut self, count: u64) {
         self.room = self.room.saturating_add_unsigned(count);
         self.freed = true;

@@ -483,7 +483,13 @@ impl Upload {
                 continue;
             }
             match &next.what {
-                What::File(facts) => self.begin_file(item, *facts),
+                What::File(facts) => {
+                    self.begin_file(item, *facts);
+                    if !self.how.resume {
+                        // It is read while the server opens its copy; what comes of it shows then.
+                        drop(blocks.block(item, 0));
+                    }
+                },
                 What::Link(target) => {
                     blocks.passed(item);
                     self.begin_link(item, target);

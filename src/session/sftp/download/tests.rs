@@ -104,7 +104,7 @@ fn run(
 ) -> Vec<String> {
     let patterns = patterns.iter().map(|text| text.as_bytes().to_vec());
     let mut download = Download::new(patterns.collect(), deep, how, b"n1".to_vec(), 5);
-    let mut shared = Shared::default();
+    let mut shared = Shared::new(0);
     let mut faults = Vec::new();
     for _ in 0..100_000 {
         let bytes = download.unsent().to_vec();
@@ -164,6 +164,16 @@ fn a_file_of_a_node_has_the_nodes_name() {
             assert_eq!(here.files.len(), 1);
         }
     }
+}
+
+#[test]
+fn many_transfers_share_what_there_is() {
+    let rooms: Vec<i64> = (0..6).map(|others| Shared::new(others).room).collect();
+    assert!(rooms[0] == ROOM && rooms.iter().sum::<i64>() < 2 * ROOM);
+    let files: Vec<usize> = (0..6).map(|others| Shared::new(others).files).collect();
+    assert!(files[0] == OPEN_MAX && files.iter().sum::<usize>() <= 2 * OPEN_MAX);
+    let least = Shared::new(1000);
+    assert_eq!((least.room, least.files), LEAST);
 }
 
 #[test]
@@ -359,7 +369,7 @@ proptest! {
         let how = How { keep, resume, check };
         let patterns = vec![b"d".to_vec(), b"x*".to_vec()];
         let mut download = Download::new(patterns, true, how, b"n1".to_vec(), 5);
-        let (mut shared, mut here, mut nth) = (Shared::default(), Here::default(), 0);
+        let (mut shared, mut here, mut nth) = (Shared::new(0), Here::default(), 0);
         let mut turns = 0;
         'all: loop {
             turns += 1;
