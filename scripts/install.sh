@@ -77,6 +77,8 @@ place 644 completions/dust.fish share/fish/vendor_completions.d/dust.fish
 for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do
     place 644 "$file" "share/doc/dust/$file"
 done
+# The picture stands in the README.
+place 644 man/session.svg share/doc/dust/man/session.svg
 for example in examples/commands/*; do
     [ ! -f "$example" ] || place 755 "$example" "share/doc/dust/$example"
 done

@@ -463,7 +463,7 @@ Otherwise:
 .It 0
 The command returned 0 on every node.
 .It 1
-What else failed: a copy, a start, a session that cannot be opened.
+Something else failed: a copy, a start, a session that cannot be opened.
 .It 1 to 255
 The largest status that it returned on any node.
 .It 2

@@ -13,6 +13,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 fn pages() -> Vec<PathBuf> {
     let folder = fs::read_dir(Path::new(ROOT).join("man")).unwrap();
     let mut pages: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    let numbered = |page: &PathBuf| {
+        let name = page.to_string_lossy();
+        name.ends_with(|c: char| c.is_ascii_digit())
+    };
+    pages.retain(numbered);
     pages.sort();
     assert!(pages.len() >= 2, "{pages:?}");
     pages

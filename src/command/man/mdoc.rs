@@ -19,10 +19,23 @@ pub(super) fn text(text: &str) -> String {
                 ""
             };
             // A new sentence begins a new line, so that formatters space it well.
-            format!("{guard}{}\n", escape(paragraph).replace(". ", ".\n"))
+            format!("{guard}{}\n", sentences(&escape(paragraph)))
         })
         .collect();
     lines.join(".Pp\n")
+}
+
+/// A line for each sentence. A dot in the middle of one (`~. behind Enter`) ends none.
+fn sentences(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((sentence, next)) = rest.split_once(". ") {
+        let ends = sentence.ends_with(char::is_alphanumeric) || sentence.ends_with([')', ']', '*']);
+        out.push_str(sentence);
+        out.push_str(if ends { ".\n" } else { ". " });
+        rest = next;
+    }
+    out + rest
 }
 
 /// One argument of a macro, whatever is in it.
