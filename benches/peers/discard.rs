@@ -2,7 +2,7 @@
 //! get 1 GB need no disk for it. It stands in where only the client's memory is measured.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 
 use dust::session::sftp::packet::{Attrs, Code, Fields, Packet, Short, kind};
 
