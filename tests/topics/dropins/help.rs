@@ -155,6 +155,21 @@ fn tab_knows_them_and_slips_are_recognised() {
 }
 
 #[test]
+fn the_systems_shells_are_told_them() {
+    let env = Env::new();
+    let file = nowhere(&env, &["a"]);
+    script(&own(&env), "mend", "# dust: mend what is broken");
+    script(&env.work().join("commands"), "beside", "");
+    script(&own(&env), "show", "# dust: never used");
+    let asked = "case $1 in --dust-help) echo asked >asked;; esac";
+    script(&own(&env), "quick", asked);
+    let run = env.dust(&["-f", &file, "__complete", "command"]).run();
+    let out = run.expect_code(0).out();
+    assert_eq!(out, "beside\t\nmend\tmend what is broken\nquick\t\n");
+    assert!(!env.work().join("asked").exists());
+}
+
+#[test]
 fn reload_reads_what_has_changed() {
     let env = Env::new();
     let file = nowhere(&env, &["a"]);
