@@ -262,7 +262,7 @@ impl App {
                 ));
             },
             After::List => {
-                let text = help::drop_ins(listing, self.help_columns());
+                let text = help::drop_in_rows(listing, self.help_columns());
                 let places = listing
                     .ready()
                     .map(|one| format!("{} is {}\n", one.name, one.path.display()));

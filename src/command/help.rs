@@ -126,7 +126,18 @@ fn overview(layout: Layout) -> String {
 
 /// What `help` says of drop-in commands, below all others; nothing where there are none.
 pub fn drop_ins(listing: &Listing, columns: usize) -> String {
-    let layout = Layout::new(columns);
+    let mut text = drop_in_rows(listing, columns);
+    let unused = listing.troubles().len();
+    if unused > 0 {
+        let are = if unused == 1 { "is" } else { "are" };
+        let more = format!("{unused} more {are} not used: commands says why.");
+        text.push_str(&Layout::new(columns).paragraphs(&more));
+    }
+    text
+}
+
+/// The drop-in commands that can be used, under a heading; nothing where there are none.
+pub fn drop_in_rows(listing: &Listing, columns: usize) -> String {
     let all = listing.ready().map(|one| {
         let summary = match one.hints.summary.as_str() {
             "" => "it says nothing of itself",
@@ -135,18 +146,11 @@ pub fn drop_ins(listing: &Listing, columns: usize) -> String {
         (one.usage(), summary.to_owned())
     });
     let all: Vec<(String, String)> = all.collect();
-    let mut text = String::new();
-    if !all.is_empty() {
-        text = format!("\nDrop-in commands:\n{}", rows(layout, &all));
+    if all.is_empty() {
+        return String::new();
     }
-    let unused = listing.troubles().len();
-    if unused > 0 {
-        let are = if unused == 1 { "is" } else { "are" };
-        text.push_str(
-            &layout.paragraphs(&format!("{unused} more {are} not used: commands says why.")),
-        );
-    }
-    text
+    let rows = rows(Layout::new(columns), &all);
+    format!("\nDrop-in commands:\n{rows}")
 }
 
 /// The forms and commands of a group, with what they do.
