@@ -33,7 +33,7 @@ _dust_kind() {
     case $1 in
         target) _dust_reply < <("$dust" "${options[@]}" __complete target "$cur" 2>/dev/null) ;;
         first)
-            _dust_words cd diff disconnect ec2sec exit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
+            _dust_words cd commands diff disconnect ec2sec exit get help history keys load log plan put reconnect record refresh reload sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
             _dust_reply < <("$dust" "${options[@]}" __complete command 2>/dev/null)
             ;;
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
@@ -52,7 +52,7 @@ _dust_kind() {
                 fold) _dust_words on off ;;
             esac
             ;;
-        topic) _dust_words cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions ;;
+        topic) _dust_words cd commands detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh reload sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions ;;
         none) ;;
         *)
             local -a choices
@@ -155,6 +155,7 @@ _dust() {
     local command=${words[i]} rest='' count=0 before='' ended=''
     case $command in
         cd) flags='--help' kinds=('dir') ;;
+        commands) flags='--help' kinds=('install' 'none') ;;
         diff) flags='--help' kinds=() ;;
         disconnect) flags='--help' kinds=('target') ;;
         ec2sec) flags='--help' kinds=('show add remove' 'target' 'tcp udp icmp all' 'none' 'none') ;;
@@ -170,6 +171,7 @@ _dust() {
         reconnect) flags='--help' kinds=('target') ;;
         record) flags='--input --yes --help' kinds=('file') ;;
         refresh) flags='--help' kinds=() ;;
+        reload) flags='--help' kinds=() ;;
         sessions) flags='--help' kinds=() ;;
         set) flags='--help' kinds=('setting' 'value') ;;
         show) flags='--verbose --help' kinds=('target') ;;

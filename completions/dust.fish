@@ -100,7 +100,7 @@ function __dust_added
     set -l words (__dust_line)
     set -q words[1]
     and not string match -q '@*' -- $words[1]
-    and not contains -- $words[1] cd diff disconnect ec2sec exit quit get help \? history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
+    and not contains -- $words[1] cd commands diff disconnect ec2sec exit quit get help \? history keys load log plan put reconnect record refresh reload sessions set show ssh-config start stop tag terminate untag use demo attach ls detach kill ssh proxy completions
 end
 
 complete -c dust -f
@@ -120,6 +120,7 @@ complete -c dust -n '__dust_first' -s v -l verbose -d 'Say more about what dust 
 complete -c dust -n '__dust_first' -s h -l help -d 'Print a summary of all this, and exit'
 complete -c dust -n '__dust_first' -s V -l version -d 'Print the version, and exit'
 complete -c dust -n '__dust_first' -a cd -d 'change dust\'s own folder'
+complete -c dust -n '__dust_first' -a commands -d 'list drop-in commands, or install dust\'s own'
 complete -c dust -n '__dust_first' -a diff -d 'show how the outputs of the last command differ'
 complete -c dust -n '__dust_first' -a disconnect -d 'close the connections to nodes'
 complete -c dust -n '__dust_first' -a ec2sec -d 'show or change what security groups let in'
@@ -135,6 +136,7 @@ complete -c dust -n '__dust_first' -a put -d 'copy files of this machine to node
 complete -c dust -n '__dust_first' -a reconnect -d 'connect to nodes anew'
 complete -c dust -n '__dust_first' -a record -d 'record raw shells that are entered from now on'
 complete -c dust -n '__dust_first' -a refresh -d 'ask the provider for the nodes\' states again'
+complete -c dust -n '__dust_first' -a reload -d 'read cluster files that have changed, and drop-ins'
 complete -c dust -n '__dust_first' -a sessions -d 'list the raw shells that were entered with @NODE'
 complete -c dust -n '__dust_first' -a set -d 'show the settings, or change one'
 complete -c dust -n '__dust_first' -a show -d 'list nodes: index, name, type, state, id, addresses'
@@ -164,6 +166,8 @@ complete -c dust -n __dust_first -a '(__dust_ask command)'
 complete -c dust -n __dust_added -F -a '(__dust_targets)'
 complete -c dust -n '__dust_in cd' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 cd' -a '(__fish_complete_directories)'
+complete -c dust -n '__dust_in commands' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_arg 0 commands' -a 'install'
 complete -c dust -n '__dust_in diff' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in disconnect' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 disconnect' -a '(__dust_targets)'
@@ -180,7 +184,7 @@ complete -c dust -n '__dust_in get' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 get' -a '(__dust_targets)'
 complete -c dust -n '__dust_arg 2 get' -a '(__fish_complete_directories)'
 complete -c dust -n '__dust_in help \\?' -s h -l help -d 'Explain the command'
-complete -c dust -n '__dust_arg 0 help \\?' -a 'cd detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions'
+complete -c dust -n '__dust_arg 0 help \\?' -a 'cd commands detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh reload sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions'
 complete -c dust -n '__dust_in history' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in keys' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in load' -s h -l help -d 'Explain the command'
@@ -203,6 +207,7 @@ complete -c dust -n '__dust_in record' -s y -l yes -d 'Write FILE anew if it is 
 complete -c dust -n '__dust_in record' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 record' -F
 complete -c dust -n '__dust_in refresh' -s h -l help -d 'Explain the command'
+complete -c dust -n '__dust_in reload' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in sessions' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_in set' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 set' -a boot -d 'How long start waits until a machine answers ssh'

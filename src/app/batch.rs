@@ -67,6 +67,11 @@ impl Batch {
         self.interrupted
     }
 
+    /// The lines that are known from the start.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
     /// The next whole line, without its newline.
     fn next_line(&mut self) -> Option<Vec<u8>> {
         let new = self.partial.get(self.scanned..).unwrap_or_default();
@@ -115,8 +120,15 @@ impl App {
             && self.requests.is_empty()
             && self.cloud_is_done()
             && !self.local_runs
+            && !self.drop_ins.are_awaited()
             && !self.questions.are_decisive()
             && !self.is_unsettled()
+    }
+
+    /// The exit status of a run so far.
+    pub(super) fn worst(&self) -> u8 {
+        let own = self.seen_usage.max(self.drop_ins.worst);
+        self.jobs.worst().max(own)
     }
 
     /// Goes on with the next line, or ends.
@@ -150,14 +162,27 @@ impl App {
             {
                 let number = batch.line_number;
                 let line = match String::from_utf8(line) {
-                    Ok(line) => parse::scripted(&line).map_err(|e| e.at("-", number)),
+                    Ok(line) => parse::scripted(&line)
+                        .map_err(|e| e.at("-", number))
+                        .map(|line| match line {
+                            Line::DropIn {
+                                name,
+                                words,
+                                otherwise,
+                            } => Line::DropIn {
+                                name,
+                                words,
+                                otherwise: otherwise.at("-", number),
+                            },
+                            line => line,
+                        }),
                     Err(_) => Err(Error::usage("not UTF-8").at("-", number)),
                 };
                 self.batch_line(now, line);
                 continue;
             }
             if batch.ended {
-                let code = self.jobs.worst().max(self.seen_usage);
+                let code = self.worst();
                 self.finish(code);
             }
             return;
@@ -203,6 +228,10 @@ impl App {
         batch.partial.clear();
         batch.scanned = 0;
         batch.script = false;
+        if self.local_runs && !again {
+            // It has had the signal, too, and ends as it likes.
+            return;
+        }
         if again || !self.interrupt_job(now) {
             self.stop_waiting(now);
             self.finish(130);

@@ -11,7 +11,7 @@ const CANDIDATES_MAX: usize = 1000;
 impl App {
     /// The candidates for what stands before the cursor.
     pub(super) fn completion(&self, line: &str, cursor: usize) -> Completion {
-        let found = table::context(line, cursor);
+        let found = table::context_with(line, cursor, &|name| self.drop_ins.wants(name));
         let target = matches!(
             found.what,
             What::Target | What::Numbers { .. } | What::AttributeValue { .. }
@@ -28,6 +28,9 @@ impl App {
             What::Program => self.programs(&found.prefix),
             What::CommandName => {
                 let mut all = own(&found, self);
+                let names = self.drop_ins.ready().map(|one| one.name.clone());
+                let names = names.filter(|name| name.starts_with(&found.prefix));
+                all.extend(names.map(Candidate::word));
                 all.extend(self.programs(&found.prefix));
                 all
             },

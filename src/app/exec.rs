@@ -31,6 +31,24 @@ impl App {
                 Ok(())
             },
             Command::Get { words, copy } => self.get(now, words, copy),
+            Command::DropIns => {
+                self.list_drop_ins();
+                Ok(())
+            },
+            Command::Install { name } => {
+                self.install_drop_ins(name);
+                Ok(())
+            },
+            Command::About { word } => {
+                self.help_about(word);
+                Ok(())
+            },
+            Command::Help {
+                subject: Subject::Overview,
+            } => {
+                self.help_overview();
+                Ok(())
+            },
             Command::Help { subject } => {
                 self.help(subject);
                 Ok(())
@@ -60,6 +78,7 @@ impl App {
                 }
                 Ok(())
             },
+            Command::Reload => self.reload(now),
             Command::Refresh => {
                 self.refresh(now);
                 Ok(())
@@ -95,7 +114,7 @@ impl App {
     pub(super) fn leave(&mut self) {
         match &self.mode {
             Mode::Batch(_) => {
-                let code = self.jobs.worst().max(self.seen_usage);
+                let code = self.worst();
                 self.finish(code);
             },
             Mode::Prompt(_) => self.effects.push_back(Effect::Exit(0)),
@@ -134,23 +153,21 @@ impl App {
 
     /// A first word that is no command of dust: the system shell may know it.
     pub(super) fn unknown(&mut self, word: &str, line: String) -> Result<()> {
-        let near = crate::command::nearest_command(word);
-        if near.is_some() && !word.contains('/') && !self.host.programs().iter().any(|p| p == word)
+        let own = crate::command::nearest_command(word);
+        let near = own.map(str::to_owned).or_else(|| self.near_drop_in(word));
+        if let Some(near) = near
+            && !word.contains('/')
+            && !self.host.programs().iter().any(|p| p == word)
         {
-            return Err(parse::no_command(word));
+            if own.is_some() {
+                return Err(parse::no_command(word));
+            }
+            let word = crate::model::nearest::shown(word);
+            let hint = format!("did you mean {near}? !{word} runs it in the system shell");
+            return Err(Error::usage(format!("no command `{word}`")).hint(hint));
         }
         self.local(line);
         Ok(())
-    }
-
-    pub(super) fn local_ended(&mut self, result: Result<u8>) {
-        self.local_runs = false;
-        match result {
-            Ok(0) => {},
-            Ok(code) if self.is_batch() => self.seen_usage = self.seen_usage.max(code),
-            Ok(code) => self.notice(&format!("exit {code}")),
-            Err(error) => self.error(&error),
-        }
     }
 
     fn cd(&self, dir: Option<PathBuf>) -> Result<()> {
@@ -167,8 +184,9 @@ impl App {
         })
     }
 
-    fn load_and_tell(&mut self, now: Instant, file: &Path) -> Result<()> {
+    pub(super) fn load_and_tell(&mut self, now: Instant, file: &Path) -> Result<()> {
         self.load(now, file)?;
+        self.learn_drop_ins();
         let cluster = self.inventory.clusters().last();
         let text = cluster.map(|cluster| {
             let names = fold(cluster.nodes.iter().map(|node| &node.name));

@@ -135,6 +135,30 @@ impl Jobs {
 }
 
 impl App {
+    /// How the last command ended on a node, if it ran there.
+    pub(super) fn last_of(&self, id: NodeId) -> Option<Last<'_>> {
+        self.jobs.result(id)
+    }
+
+    /// What another run knows of its last command.
+    pub(super) fn adopt_results(
+        &mut self,
+        now: Instant,
+        pending: Vec<NodeId>,
+        results: HashMap<NodeId, Outcome>,
+    ) {
+        let ids: Vec<NodeId> = pending.iter().chain(results.keys()).copied().collect();
+        if ids.is_empty() {
+            return;
+        }
+        self.jobs.begin_transfer(now, "", &ids);
+        if let Some(mut job) = self.jobs.running.pop() {
+            job.pending = pending;
+            job.results = results;
+            self.jobs.last = Some(job);
+        }
+    }
+
     /// Which nodes a target means.
     pub(super) fn resolve(&self, target: &str) -> Result<Targets> {
         let target = Target::parse(target)?;

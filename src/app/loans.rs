@@ -24,12 +24,11 @@ pub fn digest(text: &str) -> [u8; 32] {
 /// A running session that has a cluster file loaded, and lends its connections.
 #[derive(Clone, Debug)]
 pub struct Lender {
-    /// The session's name.
+    /// What it is called in messages: `session lab`.
     pub session: String,
-    /// The file, in full.
-    pub file: PathBuf,
-    /// The digest of its text ([`digest`]).
-    pub digest: [u8; 32],
+    /// The one file that both have: its path in full, and the digest of its text ([`digest`]).
+    /// `None`: all that this run knows comes from there ([`App::adopt`]).
+    pub file: Option<(PathBuf, [u8; 32])>,
 }
 
 /// What to borrow.
@@ -147,8 +146,10 @@ impl App {
         let (Some(lender), Some(node)) = (&self.setup.lender, self.inventory.get(id)) else {
             return false;
         };
-        let source = self.source(&node.cluster);
-        let same = source == Some((lender.file.as_path(), lender.digest));
+        let same = match &lender.file {
+            Some((file, digest)) => self.source(&node.cluster) == Some((file.as_path(), *digest)),
+            None => self.adopted.contains(&node.cluster),
+        };
         same && !node.aside && !self.is_booting(id)
     }
 

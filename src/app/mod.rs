@@ -5,6 +5,7 @@ mod batch;
 mod channels;
 mod clouds;
 mod complete;
+mod dropins;
 mod exec;
 mod feed;
 mod fleet;
@@ -27,19 +28,23 @@ mod session;
 mod settings;
 mod shells;
 mod show;
+mod snapshot;
 mod stanza;
 mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
+pub use dropins::{Call, DropInAsk, DropInNews, LocalEnd};
 pub use inventory::defined;
 pub use keep::{KeepAsk, KeepNews, Rotate};
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
 pub use session::Loaded;
+pub use snapshot::Snapshot;
 pub use transfers::disk;
 
 use crate::cloud;
+use crate::command::dropins::DropIn;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
 use crate::error::Result;
@@ -84,7 +89,9 @@ pub enum Event<'a> {
     /// News of another channel on a node's connection.
     Channel(NodeId, ChannelId, ChannelEvent<'a>),
     /// A local command has ended, or could not start.
-    LocalEnded(Result<u8>),
+    LocalEnded(Result<LocalEnd>),
+    /// News of the folders of drop-in commands, to the question of this number.
+    DropIns(u64, DropInNews),
     /// What the provider `local` says of nodes: the whole cluster, by name.
     Provided(Provided),
     /// An answer about a key that needs a passphrase: the path.
@@ -210,6 +217,10 @@ pub enum Effect {
     Hangup(NodeId),
     /// Run a line in the system shell, on the terminal.
     Local(String),
+    /// Run a drop-in command, on the terminal.
+    DropIn(Box<Call>),
+    /// Something about the folders of drop-in commands. [`Event::DropIns`] answers under this number.
+    DropIns(u64, DropInAsk),
     /// Keys for the local command; for the prompt, should it have ended already.
     LocalInput(Vec<u8>),
     /// Ask the provider `local`: request number, what, cluster, nodes.
@@ -243,6 +254,10 @@ pub trait Host {
     fn list(&self, folder: &Path) -> Vec<(String, bool)>;
     /// Programs that the system shell would find.
     fn programs(&self) -> Vec<String>;
+    /// Where drop-in commands are looked for before and after the clusters' own folders.
+    fn drop_in_folders(&self) -> (Vec<PathBuf>, Option<PathBuf>);
+    /// The drop-in command of this name, in the first of these folders that has one.
+    fn drop_in(&self, folders: &[PathBuf], name: &str) -> Option<DropIn>;
     /// The person's home folder.
     fn home(&self) -> Option<PathBuf>;
     /// This program.
@@ -359,6 +374,10 @@ pub struct App {
     local_runs: bool,
     /// The files that clusters were loaded from, by the clusters' names.
     sources: HashMap<String, Loaded>,
+    /// The clusters that another run's knowledge brought ([`App::adopt`]).
+    adopted: HashSet<String>,
+    /// Drop-in commands.
+    drop_ins: dropins::DropIns,
     /// What was told about the ssh configuration already.
     told_keywords: HashSet<String>,
     seen_usage: u8,
@@ -444,6 +463,8 @@ impl App {
             next_request: 0,
             local_runs: false,
             sources: HashMap::new(),
+            adopted: HashSet::new(),
+            drop_ins: dropins::DropIns::default(),
             told_keywords: HashSet::new(),
             seen_usage: 0,
         }
@@ -455,6 +476,14 @@ impl App {
     /// The cluster file cannot be loaded, and there will be no prompt. A batch says so itself.
     pub fn start(&mut self, now: Instant, file: Option<&Path>) -> Result<()> {
         self.note_time(now);
+        if let Mode::Batch(batch) = &self.mode
+            && let Err(error) = self.all_are_known(file, batch.lines())
+        {
+            self.error(&error);
+            self.effects
+                .push_back(Effect::Exit(error.kind().exit_code()));
+            return Ok(());
+        }
         self.start_log();
         if let Some(file) = file
             && let Err(error) = self.load(now, file)
@@ -467,6 +496,7 @@ impl App {
             self.effects.push_back(Effect::Exit(code));
             return Ok(());
         }
+        self.learn_drop_ins();
         self.advance(now);
         Ok(())
     }
@@ -489,6 +519,7 @@ impl App {
             Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
             Event::Channel(id, channel, event) => self.channel_event(now, id, channel, event),
             Event::LocalEnded(result) => self.local_ended(result),
+            Event::DropIns(request, news) => self.drop_in_news(request, news),
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),
             Event::Cloud(request, news) => self.cloud_news(now, request, news),
@@ -596,10 +627,28 @@ impl App {
 
     /// Runs a line that was read, at once or when it is known what there is.
     fn run_line(&mut self, now: Instant, line: Line) {
+        let line = match self.recognised(line) {
+            Ok(line) => line,
+            Err(error) => {
+                self.error(&error);
+                return;
+            },
+        };
         if self.must_wait(&line) {
             self.defer(line);
         } else {
             self.perform_line(now, line);
+        }
+    }
+
+    /// A line that begins with the name of a drop-in is that.
+    fn recognised(&self, line: Line) -> Result<Line> {
+        match line {
+            Line::Unknown { word, line } if self.drop_in_named(&word).is_some() => {
+                let otherwise = crate::command::parse::no_command(&word);
+                crate::command::parse::drop_in(&word, &line, otherwise)
+            },
+            line => Ok(line),
         }
     }
 
@@ -612,6 +661,11 @@ impl App {
                 self.local(command);
                 Ok(())
             },
+            Line::DropIn {
+                name,
+                words,
+                otherwise,
+            } => self.drop_in(&name, words, &otherwise),
             Line::Unknown { word, line } => self.unknown(&word, line),
         };
         if let Err(error) = result {

@@ -45,6 +45,7 @@ impl App {
         }
         let source = (path, super::digest(&text));
         self.sources.insert(cluster.name.clone(), source);
+        self.adopted.remove(&cluster.name);
         self.take_cluster(now, cluster);
         Ok(())
     }
@@ -126,10 +127,10 @@ impl App {
         u32::from_le_bytes([random[0], random[1], random[2], random[3]])
     }
 
-    /// The variables that every shell has.
-    pub(super) fn shell_vars(&self, id: NodeId) -> Vec<(&'static str, String)> {
+    /// A node's place in its cluster, from 0, and how many nodes that has.
+    pub(super) fn rank(&self, id: NodeId) -> (usize, usize) {
         let Some(node) = self.inventory.get(id) else {
-            return Vec::new();
+            return (0, 0);
         };
         let cluster = self
             .inventory
@@ -137,7 +138,15 @@ impl App {
             .iter()
             .filter(|other| other.cluster == node.cluster && other.aside == node.aside);
         let size = cluster.clone().count();
-        let rank = cluster.take_while(|other| other.id != id).count();
+        (cluster.take_while(|other| other.id != id).count(), size)
+    }
+
+    /// The variables that every shell has.
+    pub(super) fn shell_vars(&self, id: NodeId) -> Vec<(&'static str, String)> {
+        let Some(node) = self.inventory.get(id) else {
+            return Vec::new();
+        };
+        let (rank, size) = self.rank(id);
         let mut vars = vec![
             ("DUST_NODE", node.name.clone()),
             ("DUST_RANK", rank.to_string()),

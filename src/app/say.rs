@@ -94,7 +94,7 @@ impl App {
             Wish::Resolve => format!("looking up {}", run.life.route().host),
             Wish::Dial(address) => format!("connecting to {address} as {user}"),
             Wish::Borrow => match &self.setup.lender {
-                Some(lender) => format!("through the connection of session {}", lender.session),
+                Some(lender) => format!("through the connection of {}", lender.session),
                 None => return,
             },
             Wish::Proxy(command) => format!("connecting as {user} through: {command}"),

@@ -34,7 +34,18 @@ pub const NAME_TAG: &str = "Name";
 
 /// Where to ask: what decides which API endpoint and which credentials are used. `None`: as the
 /// environment and `~/.aws/config` say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Account {
     /// `region`.
     pub region: Option<String>,
@@ -45,7 +56,7 @@ pub struct Account {
 }
 
 /// An instance, as DescribeInstances tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Instance {
     /// `i-…`.
     pub id: String,

@@ -4,13 +4,36 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::commands::{Command, Copying, SecAction, To};
-use super::settings;
 use super::table::Args;
+use super::topics::{self, Subject};
+use super::{dropins, settings};
 use crate::error::Result;
 use crate::model::nearest::shown;
 
 pub(super) fn required_target(args: &mut Args) -> Result<String> {
     args.target()?.ok_or_else(|| args.missing("TARGET"))
+}
+
+/// `commands`, `commands install [NAME]`.
+pub(super) fn drop_ins(args: &mut Args) -> Result<Command> {
+    match args.text()?.as_deref() {
+        None => Ok(Command::DropIns),
+        Some("install") => Ok(Command::Install { name: args.text()? }),
+        Some(word) => Err(args.misuse(&format!("`{}` is not install", shown(word)))),
+    }
+}
+
+/// A word that is nothing of dust's own may be a drop-in.
+pub(super) fn help(args: &mut Args) -> Result<Command> {
+    let Some(word) = args.text()? else {
+        let subject = Subject::Overview;
+        return Ok(Command::Help { subject });
+    };
+    match topics::subject(&word) {
+        Ok(subject) => Ok(Command::Help { subject }),
+        Err(_) if dropins::is_name(&word) => Ok(Command::About { word }),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn set(args: &mut Args) -> Result<Command> {

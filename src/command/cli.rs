@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use super::complete::Request;
 use super::completions::Shell;
+use super::dropins;
 use super::options::{self, DEMO_MOST, FLAGS, Opt, Sub, Subcommand};
 use super::parse::{self, Line};
 use super::settings::{self, Change, Origin};
@@ -191,7 +192,7 @@ impl Given {
         self.run(Input::Lines(lines))
     }
 
-    fn words(self, first: OsString, rest: Vec<OsString>) -> Result<Invocation> {
+    fn words(mut self, first: OsString, mut rest: Vec<OsString>) -> Result<Invocation> {
         if !self.lines.is_empty() {
             let first = shown(&first.to_string_lossy());
             return Err(misuse(&format!(
@@ -206,6 +207,15 @@ impl Given {
                     shown(&word.to_string_lossy())
                 ))),
             };
+        }
+        if first.to_str().and_then(table::find).is_some() {
+            // `dust show --json` is what people write; no command has an option of this name.
+            let ends = rest.iter().position(|word| word == "--");
+            let ends = ends.unwrap_or(rest.len());
+            if let Some(at) = rest.iter().take(ends).position(|word| word == "--json") {
+                rest.remove(at);
+                self.options.json = true;
+            }
         }
         let line = line(first, rest)?;
         self.run(Input::Lines(vec![line]))
@@ -296,11 +306,16 @@ fn line(first: OsString, rest: Vec<OsString>) -> Result<Line> {
         Some(spec) => Line::Builtin(spec.parse(rest)?),
         // A whole line in quotes, as after -c.
         None if rest.is_empty() => parse::parse(&first)?,
+        None if dropins::is_name(&first) => Line::DropIn {
+            otherwise: near_word(&first),
+            name: first,
+            words: rest,
+        },
         None => return Err(near_word(&first)),
     };
     match line {
         Line::Empty | Line::Comment => Err(misuse("the line is empty")),
-        Line::Unknown { word, .. } => Err(near_word(&word)),
+        Line::Unknown { word, line } => parse::drop_in(&word, &line, near_word(&word)),
         line => Ok(line),
     }
 }

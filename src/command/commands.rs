@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::build;
 use super::settings::{Change, Setting};
 use super::table::{Arg, Flag, Group, Kind, Spec};
-use super::topics::{self, Subject};
+use super::topics::Subject;
 
 /// A command with its arguments, ready to be carried out once its target is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub enum Command {
     },
     /// Show how the outputs of the last command differ.
     Diff,
+    /// List drop-in commands.
+    DropIns,
+    /// Put those that come with dust into the person's folder.
+    Install {
+        /// Which; none: all.
+        name: Option<String>,
+    },
+    /// Explain a word that may be a drop-in.
+    About {
+        /// It.
+        word: String,
+    },
+    /// Read cluster files again.
+    Reload,
     /// List raw shells.
     Sessions,
     /// Close connections.
@@ -255,6 +269,27 @@ pub const COMMANDS: &[Spec] = &[
         build: |args| Ok(Command::Cd { dir: args.path() }),
     },
     Spec {
+        name: "commands",
+        aliases: &[],
+        group: Group::Prompt,
+        args: &[
+            Arg::optional("install", Kind::OneOf(&["install"])),
+            Arg::optional("NAME", Kind::Free),
+        ],
+        flags: &[],
+        summary: "list drop-in commands, or install dust's own",
+        help: "A drop-in command is a program, in any language, in a folder of commands: those of \
+               $DUST_COMMANDS, commands beside the cluster file, ~/.config/dust/commands. Its file's \
+               name is the command. It gets its arguments, the nodes in files named by $DUST_NODES \
+               (JSON) and $DUST_NAMES, and what it runs with dust goes over the connections that are \
+               there. Files that others may write to are refused. Lists all, and what is not used and \
+               why. man dust-commands has the rest.\n\n\
+               commands install puts rolling, diskfree, hostsfile and cwlogs, or the one that is \
+               NAMEd, into ~/.config/dust/commands, to use and to copy; what is there is left alone.",
+        examples: &["commands", "commands install", "commands install rolling"],
+        build: build::drop_ins,
+    },
+    Spec {
         name: "detach",
         aliases: &[],
         group: Group::Prompt,
@@ -366,13 +401,7 @@ pub const COMMANDS: &[Spec] = &[
         summary: "list the commands, or explain one",
         help: "SUBJECT is a command, targets or keyboard.",
         examples: &["help", "help start", "help targets", "? @"],
-        build: |args| {
-            let subject = match args.text()? {
-                None => Subject::Overview,
-                Some(word) => topics::subject(&word)?,
-            };
-            Ok(Command::Help { subject })
-        },
+        build: build::help,
     },
     Spec {
         name: "history",
@@ -537,6 +566,18 @@ pub const COMMANDS: &[Spec] = &[
         help: "Also numbers the nodes anew: see show.",
         examples: &["refresh"],
         build: |_| Ok(Command::Refresh),
+    },
+    Spec {
+        name: "reload",
+        aliases: &[],
+        group: Group::Cluster,
+        args: &[],
+        flags: &[],
+        summary: "read cluster files that have changed, and drop-ins",
+        help: "A cluster whose file has changed is loaded anew, with new connections; others are left \
+               as they are. Also notices new drop-in commands and what they say of themselves.",
+        examples: &["reload"],
+        build: |_| Ok(Command::Reload),
     },
     Spec {
         name: "sessions",

@@ -11,6 +11,7 @@ mod ranges;
 use std::collections::BTreeSet;
 
 use super::COMMANDS;
+use super::dropins::Wants;
 use super::settings;
 use super::table::{self, Kind, Spec};
 use super::topics;
@@ -92,6 +93,15 @@ pub struct Candidate {
 /// Finds out what is being typed at byte `cursor` of a prompt line. What stands after the cursor
 /// does not matter.
 pub fn context(line: &str, cursor: usize) -> Completion {
+    context_with(line, cursor, &|_| None)
+}
+
+/// The same where there are drop-in commands: what each does with a target, by its name.
+pub fn context_with(
+    line: &str,
+    cursor: usize,
+    drop_in: &dyn Fn(&str) -> Option<Wants>,
+) -> Completion {
     let mut cursor = cursor.min(line.len());
     while !line.is_char_boundary(cursor) {
         cursor -= 1;
@@ -114,9 +124,27 @@ pub fn context(line: &str, cursor: usize) -> Completion {
                 },
                 _ if end == line.len() => in_local(line, start, What::CommandName),
                 Some(spec) => in_command(line, end, spec),
-                None => in_local(line, start, What::Program),
+                None => match drop_in(name) {
+                    Some(wants) => in_drop_in(line, end, wants),
+                    None => in_local(line, start, What::Program),
+                },
             }
         },
+    }
+}
+
+/// Within the words of a drop-in command, whose name ends at `start`.
+fn in_drop_in(line: &str, start: usize, wants: Wants) -> Completion {
+    match at_cursor(line, start) {
+        (_, None) => nothing(line),
+        (before, Some(word)) if before.is_empty() && wants != Wants::Nothing => {
+            let text = word.text();
+            if text.starts_with(['-', '/', '.', '~']) {
+                return whole(line, &word, What::File);
+            }
+            in_target(line, &word, usize::from(text.starts_with('@')))
+        },
+        (_, Some(word)) => whole(line, &word, What::File),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The texts of `help` and of `dust -h`.
 
 use super::COMMANDS;
+use super::dropins::Listing;
 use super::layout::Layout;
 pub use super::layout::WIDTH;
 use super::options::{self, FLAGS, Sub, Subcommand};
@@ -121,6 +122,35 @@ fn overview(layout: Layout) -> String {
         .iter()
         .map(|(title, list)| format!("{title}:\n{}", layout.rows(list, left)));
     groups.collect::<Vec<_>>().join("\n")
+}
+
+/// What `help` says of drop-in commands, below all others; nothing where there are none.
+pub fn drop_ins(listing: &Listing, columns: usize) -> String {
+    let mut text = drop_in_rows(listing, columns);
+    let unused = listing.troubles().len();
+    if unused > 0 {
+        let are = if unused == 1 { "is" } else { "are" };
+        let more = format!("{unused} more {are} not used: commands says why.");
+        text.push_str(&Layout::new(columns).paragraphs(&more));
+    }
+    text
+}
+
+/// The drop-in commands that can be used, under a heading; nothing where there are none.
+pub fn drop_in_rows(listing: &Listing, columns: usize) -> String {
+    let all = listing.ready().map(|one| {
+        let summary = match one.hints.summary.as_str() {
+            "" => "it says nothing of itself",
+            summary => summary,
+        };
+        (one.usage(), summary.to_owned())
+    });
+    let all: Vec<(String, String)> = all.collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let rows = rows(Layout::new(columns), &all);
+    format!("\nDrop-in commands:\n{rows}")
 }
 
 /// The forms and commands of a group, with what they do.

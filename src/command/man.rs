@@ -210,7 +210,7 @@ Several lines, given by
 or on standard input
 .Pq Fl ,
 are all run, one after another.
-There, a first word that is no command is an error; at the prompt it is run by the system shell.
+There, a first word that is no command, and no drop\-in, is an error; at the prompt it is run by the system shell.
 .Pp
 Where standard input is no terminal, the commands of the first line that runs on nodes read it, each
 node's command all of it; to later lines, and to those of
@@ -350,6 +350,9 @@ The address that a new security group lets in by ssh;
 .Cm none
 for nobody.
 Without it, AWS is asked.
+.It Ev DUST_COMMANDS
+Folders of drop\-in commands, separated by colons: see
+.Xr dust\-commands 7 .
 .It Ev DUST_RUNTIME_DIR
 Where the sockets of sessions are, instead of the usual places.
 .It Ev DUST_SESSION
@@ -357,9 +360,11 @@ The session to open or join where
 .Fl s
 does not say.
 .It Ev DUST_SOCKET
-The session whose connections lines are run over, where
+The session, or the run, whose clusters and connections lines are about, where neither
+.Fl f
+nor
 .Fl s
-does not say:
+says:
 .Nm
 sets it for what it starts itself.
 .It Ev HOME
@@ -559,5 +564,6 @@ $ rsync \-e \(aqssh \-F \(ti/.ssh/dust.conf\(aq \-r site/ web0:/srv/site/
 .Xr scp 1 ,
 .Xr ssh 1 ,
 .Xr dust.cnf 5 ,
-.Xr ssh_config 5
+.Xr ssh_config 5 ,
+.Xr dust\-commands 7
 "#;

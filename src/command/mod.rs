@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod complete;
 pub mod completions;
+pub mod dropins;
 pub mod help;
 mod layout;
 pub mod man;

@@ -1,10 +1,12 @@
 //! What a prompt line is: a command for nodes, one of dust's own, or one for the system shell.
 
 use super::commands::Command;
+use super::dropins;
 use super::table::{self, nearest_command};
 use super::words::{self, is_blank};
 use crate::error::{Error, Result};
 use crate::model::nearest::shown;
+use std::ffi::OsString;
 
 /// A prompt line, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,17 @@ pub enum Line {
     Builtin(Command),
     /// `!COMMAND`: for the system shell, as it was typed.
     Local(String),
-    /// Its first word is no command of dust. At the prompt the system shell gets it.
+    /// Its first word may be a drop-in command: only those who know the folders can tell.
+    DropIn {
+        /// The first word.
+        name: String,
+        /// Those behind it.
+        words: Vec<OsString>,
+        /// What is wrong if it is none.
+        otherwise: Error,
+    },
+    /// Its first word is no command of dust. It may be a drop-in; else, at the prompt, the system
+    /// shell gets it.
     Unknown {
         /// The first word.
         word: String,
@@ -70,13 +82,31 @@ pub fn parse(line: &str) -> Result<Line> {
 }
 
 /// Reads a line where nobody is there to see what it turns into: on the command line and in
-/// scripts. A first word that is no command is an error there, so that a slip cannot run
-/// something on this machine.
+/// scripts. A first word that is no command, and no drop-in either, is an error there, so that a slip
+/// cannot run something on this machine.
 pub fn scripted(line: &str) -> Result<Line> {
     match parse(line)? {
-        Line::Unknown { word, .. } => Err(no_command(&word)),
+        Line::Unknown { word, line } => drop_in(&word, &line, no_command(&word)),
         line => Ok(line),
     }
+}
+
+/// A line that begins with this word as one of a drop-in command; `otherwise` says what is wrong if
+/// there is none.
+pub fn drop_in(word: &str, line: &str, otherwise: Error) -> Result<Line> {
+    if !dropins::is_name(word) {
+        return Err(otherwise);
+    }
+    let words = words::words_from(line, word.len());
+    let words: Result<Vec<OsString>, _> = words
+        .iter()
+        .map(|word| word.closed(line).map(OsString::from))
+        .collect();
+    Ok(Line::DropIn {
+        name: word.to_owned(),
+        words: words.map_err(|error| Error::usage(format!("{word}: {error}")))?,
+        otherwise,
+    })
 }
 
 /// The error for a word that is no command, with what it may have meant.

@@ -42,7 +42,7 @@ use crate::model::ranges::Names;
 pub const MAX_NODES: usize = 10_000;
 
 /// A cluster, as its file defines it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClusterDef {
     /// The file, as the person named it.
     pub file: String,
@@ -58,7 +58,7 @@ pub struct ClusterDef {
 }
 
 /// A node, as the file defines it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NodeDef {
     /// Its name.
     pub name: String,

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::nearest::{nearest, shown};
 
 /// Where a cluster's nodes come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Provider {
     /// Instances of Amazon EC2.
     Ec2,
@@ -18,7 +18,9 @@ pub enum Provider {
 }
 
 /// Which of a node's addresses to connect to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Address {
     /// The public one if there is one, else the private one.
     #[default]
@@ -30,7 +32,9 @@ pub enum Address {
 }
 
 /// How a node's host key is checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum HostKeys {
     /// It must be among the keys that the provider reports in the instance's console output.
     Cloud,
@@ -45,7 +49,7 @@ pub enum HostKeys {
 
 /// What a cluster file says about a cluster or a node, one field a key; see [`KEYS`]. What the file
 /// leaves out is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Settings {
     /// `provider`.
     pub provider: Option<Provider>,

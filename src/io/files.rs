@@ -3,6 +3,7 @@
 use super::begin::Environment;
 use super::sys;
 use crate::app::Host;
+use crate::command::dropins::DropIn;
 use crate::command::settings::{self, Change, Origin};
 use crate::config::ssh_config::SshConfig;
 use crate::error::{Error, Result};
@@ -297,6 +298,18 @@ impl Host for Machine {
         ];
         names.extend(builtins.map(str::to_owned));
         names
+    }
+
+    fn drop_in_folders(&self) -> (Vec<PathBuf>, Option<PathBuf>) {
+        let variable = match self.environment.all() {
+            Some(_) => self.environment.get("DUST_COMMANDS"),
+            None => std::env::var_os("DUST_COMMANDS"),
+        };
+        super::dropins::folders(variable)
+    }
+
+    fn drop_in(&self, folders: &[PathBuf], name: &str) -> Option<DropIn> {
+        super::dropins::find(folders, name)
     }
 
     fn home(&self) -> Option<PathBuf> {

@@ -4,6 +4,7 @@ pub mod begin;
 mod client;
 pub mod clock;
 mod disk;
+mod dropins;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod files;

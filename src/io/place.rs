@@ -37,6 +37,16 @@ impl Place {
         }
     }
 
+    /// Clusters in this folder.
+    pub fn at(base: PathBuf) -> Self {
+        Self { base, demo: None }
+    }
+
+    /// The folder, where it is not that of this user.
+    pub fn elsewhere(&self) -> Option<PathBuf> {
+        (self.base != Self::of_user().base).then(|| self.base.clone())
+    }
+
     /// True if the nodes are thrown away at the end.
     pub fn is_demo(&self) -> bool {
         self.demo.is_some()

@@ -4,7 +4,7 @@ use super::begin::{self, Environment, Look};
 use super::front::{Front, Own};
 use super::run::run;
 use super::tty::{self, Terminal};
-use super::{Place, client, files, runtime_dir, server, sys};
+use super::{Place, client, clock, dropins, files, runtime_dir, server, sys};
 use crate::command::cli::{self, Input, Invocation, Options};
 use crate::command::complete::{self, Request};
 use crate::command::parse::Line;
@@ -137,7 +137,12 @@ pub(super) fn file_of(options: &Options) -> Option<PathBuf> {
 /// The answer to a completion script.
 fn complete(options: Options, request: Request) -> String {
     match request {
-        Request::Command => String::new(),
+        Request::Command => {
+            let file = file_of(&options);
+            let words = dropins::words(file.as_deref()).into_iter();
+            let lines = words.map(|(name, summary)| format!("{name}\t{summary}\n"));
+            lines.collect()
+        },
         Request::Session => {
             let names = runtime_dir::names();
             names.iter().map(|name| format!("{name}\n")).collect()
@@ -210,15 +215,47 @@ fn session(options: &Options, input: Input, place: Place, file: Option<PathBuf>)
         session: false,
         size,
     };
-    let lender = match &input {
-        Input::Lines(_) | Input::Script => client::lender(options, file.as_deref()),
-        Input::Prompt => None,
-    };
-    let (app, mut world) = begin::prepare(options, input, look, &Environment::default(), lender)?;
+    let (mut place, mut file) = (place, file);
+    let mut known = None;
+    let mut lender = None;
+    if !prompt && !place.is_demo() && wants_nodes(&input) {
+        match client::outer(options)? {
+            Some((outer, snapshot)) => {
+                lender = Some(outer);
+                file = None;
+                if let Some(base) = &snapshot.local {
+                    place = Place::at(base.clone());
+                }
+                known = Some(snapshot);
+            },
+            None => lender = client::lender(options, file.as_deref()),
+        }
+    }
+    let (mut app, mut world) =
+        begin::prepare(options, input, look, &Environment::default(), lender)?;
     world.stdin = Some(stdin);
     world.front = own.map(Front::Own);
     world.place = place;
+    if let Some(known) = known {
+        app.adopt(clock::now(), known);
+    }
     run(app, file.as_deref(), world)
+}
+
+/// False for what is the same whatever nodes there are.
+fn wants_nodes(input: &Input) -> bool {
+    let own = |line: &Line| {
+        matches!(
+            line,
+            Line::Builtin(
+                Command::Help { .. }
+                    | Command::Install { .. }
+                    | Command::Settings
+                    | Command::Setting { .. }
+            )
+        )
+    };
+    !matches!(input, Input::Lines(lines) if lines.iter().all(own))
 }
 
 /// A prompt wants somebody to type.

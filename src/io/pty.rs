@@ -1,11 +1,14 @@
 //! The system shell, in a pty of its own: it has the terminal until it ends.
 
 use super::sys;
+use crate::app::LocalEnd;
 use crate::error::{Error, Result};
 use crate::model::Size;
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::Pid;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::RawFd;
@@ -48,12 +51,6 @@ impl LocalCommand {
         size: Size,
         variables: Option<Vec<(OsString, OsString)>>,
     ) -> Result<Self> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| {
-            Error::failed(format!("cannot run the system shell: {what}: {error}"))
-        };
-        let pair = native_pty_system()
-            .openpty(pty_size(size))
-            .map_err(|error| failed("no pty", &error))?;
         let shell = match &variables {
             Some(variables) => {
                 let shell = variables.iter().find(|(name, _)| name == "SHELL");
@@ -62,22 +59,42 @@ impl LocalCommand {
             None => std::env::var_os("SHELL"),
         };
         let shell = shell.filter(|shell| !shell.is_empty());
-        let mut command = CommandBuilder::new(shell.unwrap_or_else(|| "/bin/sh".into()));
+        let shell = shell.unwrap_or_else(|| "/bin/sh".into());
+        let words = ["-c".into(), line.into()];
+        Self::spawn(&shell, &words, size, variables)
+            .map_err(|why| Error::failed(format!("cannot run the system shell: {line}: {why}")))
+    }
+
+    /// Runs a program with these arguments, with these variables or this process's own.
+    ///
+    /// # Errors
+    /// It cannot be started; why.
+    pub fn spawn(
+        program: &OsStr,
+        words: &[OsString],
+        size: Size,
+        variables: Option<Vec<(OsString, OsString)>>,
+    ) -> Result<Self, String> {
+        let failed =
+            |what: &str, error: &dyn std::fmt::Display| -> String { format!("{what}: {error}") };
+        let pair = native_pty_system()
+            .openpty(pty_size(size))
+            .map_err(|error| failed("no pty", &error))?;
+        let mut command = CommandBuilder::new(program);
         if let Some(variables) = variables {
             command.env_clear();
             for (name, value) in variables {
                 command.env(name, value);
             }
         }
-        command.arg("-c");
-        command.arg(line);
+        command.args(words);
         if let Ok(dir) = std::env::current_dir() {
             command.cwd(dir);
         }
         let child = pair
             .slave
             .spawn_command(command)
-            .map_err(|error| failed(line, &error))?;
+            .map_err(|error| failed("it does not start", &error))?;
         let master = pair.master;
         let slave = master.tty_name().and_then(|path| {
             let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
@@ -170,18 +187,26 @@ impl LocalCommand {
         unread
     }
 
-    /// Its exit status, once it has ended.
-    pub fn ended(&mut self) -> Option<u8> {
+    /// Kills it, and what it has in the foreground.
+    pub fn kill(&mut self) {
+        let child = self
+            .child
+            .process_id()
+            .and_then(|pid| i32::try_from(pid).ok());
+        for group in child.into_iter().chain(self.master.process_group_leader()) {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> Option<LocalEnd> {
         use std::os::unix::process::ExitStatusExt as _;
         let child: &mut dyn Child = &mut *self.child;
         let Some(process) = child.downcast_mut::<std::process::Child>() else {
             let code = child.try_wait().ok()??.exit_code();
-            return Some(u8::try_from(code & 255).unwrap_or(u8::MAX));
+            return Some(LocalEnd::of(i32::try_from(code).ok(), None));
         };
         let status = process.try_wait().ok()??;
-        let code = status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        Some(u8::try_from(code & 255).unwrap_or(u8::MAX))
+        Some(LocalEnd::of(status.code(), status.signal()))
     }
 }

@@ -9,9 +9,11 @@ mod pace;
 mod served;
 
 use super::begin::Environment;
+use super::dropins::{Room, Said};
 use super::front::Front;
 use super::links::{Lender, Links};
 use super::reactor::Source;
+use super::server::Clients;
 use super::signals::{Signal, Signals};
 use super::tty::{self, Echo, Output};
 use super::worker::{self, Answer, KeyFile, Workers};
@@ -85,6 +87,12 @@ struct Loop {
     /// Somebody looks, as the screen was told.
     looked_at: bool,
     local_child: bool,
+    /// What the drop-in that runs was given.
+    room: Option<Room>,
+    /// Whoever it runs that wants to borrow, where there is no session.
+    guests: Option<Box<Clients>>,
+    /// What drop-ins said of themselves.
+    said: Said,
     known_hosts: Option<PathBuf>,
     history: Option<files::HistoryFile>,
     place: Place,
@@ -177,6 +185,9 @@ impl Loop {
             last_screen: Vec::new(),
             looked_at: true,
             local_child: false,
+            room: None,
+            guests: None,
+            said: Said::default(),
             known_hosts: world.known_hosts,
             history: world.history,
             place: world.place,
@@ -321,6 +332,9 @@ impl Loop {
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 if let Some(local) = &mut self.local {
+                    if self.app.kills_local(now, bytes) {
+                        local.kill();
+                    }
                     local.send(bytes);
                 } else {
                     self.app.handle(now, Event::Input(bytes));
@@ -392,8 +406,13 @@ impl Loop {
             Answer::Disk(ticket, news) => self.app.handle(now, Event::Disk(ticket, news)),
             Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
+            Answer::DropIns(request, news, said) => {
+                self.said = said;
+                self.app.handle(now, Event::DropIns(request, news));
+            },
             Answer::Child(result) => {
                 self.local_child = false;
+                self.end_drop_in();
                 let result = result.map_err(Error::failed);
                 self.app.handle(now, Event::LocalEnded(result));
             },
@@ -434,6 +453,12 @@ impl Loop {
                 Effect::Keep(ask) => self.workers.keep(ask),
                 Effect::Disk(ticket, ask) => self.workers.ask_disk(ticket, ask),
                 Effect::Local(line) => self.start_local(now, &line),
+                Effect::DropIn(call) => self.start_drop_in(now, &call),
+                Effect::DropIns(request, ask) => {
+                    let said = self.said.clone();
+                    self.workers
+                        .run(move || worker::drop_ins(request, ask, said));
+                },
                 Effect::LocalInput(bytes) => match &mut self.local {
                     Some(local) => local.send(&bytes),
                     None => self.app.handle(now, Event::Input(&bytes)),
@@ -476,6 +501,7 @@ impl Loop {
             self.flush();
             return Ok(());
         }
+        self.flush_clients();
         if self.out.write(self.app.out()).is_err() {
             // Nobody reads our output any more: like others, stop without a word (SIGPIPE).
             self.exit.get_or_insert(141);
@@ -518,10 +544,12 @@ impl Loop {
     fn flush(&mut self) {
         match &mut self.front {
             Some(Front::Own(own)) => {
-                let Err(_) = own.flush() else { return };
-                // The terminal is gone; so is whoever looked at it.
-                own.screen.clear();
-                self.exit.get_or_insert(129);
+                if own.flush().is_err() {
+                    // The terminal is gone; so is whoever looked at it.
+                    own.screen.clear();
+                    self.exit.get_or_insert(129);
+                }
+                self.flush_clients();
             },
             Some(Front::Served(_)) => self.flush_clients(),
             None => {},

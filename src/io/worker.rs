@@ -3,10 +3,11 @@
 //! channel, and mio's waker tells the loop.
 
 use super::disk::Lanes;
+use super::dropins::{self, Said};
 use super::keep::{self, Writer};
 use super::ssh::{self, Key};
 use crate::app::disk::{DiskAsk, DiskNews};
-use crate::app::{KeepAsk, KeepNews, Provided, ProviderOp};
+use crate::app::{DropInAsk, DropInNews, KeepAsk, KeepNews, LocalEnd, Provided, ProviderOp};
 use crate::cloud;
 use crate::model::NodeId;
 use crate::session::life::{Fault, Methods};
@@ -45,7 +46,9 @@ pub enum Answer {
     /// What a provider did.
     Provided(Provided),
     /// A local command has ended with this status.
-    Child(Result<u8, String>),
+    Child(Result<LocalEnd, String>),
+    /// What is in the folders of drop-in commands, and what programs there said of themselves.
+    DropIns(u64, DropInNews, Said),
     /// News of EC2, to the question of this number.
     Cloud(u64, cloud::News),
     /// News of this machine's files, to the question of this number.
@@ -337,18 +340,22 @@ pub fn agent_login(
     }
 }
 
+/// Does something about the folders of drop-in commands.
+pub fn drop_ins(request: u64, ask: DropInAsk, mut said: Said) -> Answer {
+    let news = match ask {
+        DropInAsk::List(folders) => DropInNews::Listed(dropins::scan(&folders, &mut said)),
+        DropInAsk::Install(name) => DropInNews::Installed(dropins::install(name.as_deref())),
+    };
+    Answer::DropIns(request, news, said)
+}
+
 /// Waits for a child of ours.
 pub fn wait_child(mut child: std::process::Child) -> Answer {
     use std::os::unix::process::ExitStatusExt as _;
     let status = child
         .wait()
         .map_err(|error| error.to_string())
-        .map(|status| {
-            let code = status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-            u8::try_from(code & 0xff).unwrap_or(u8::MAX)
-        });
+        .map(|status| LocalEnd::of(status.code(), status.signal()));
     Answer::Child(status)
 }
 

@@ -28,7 +28,7 @@ impl Size {
 }
 
 /// Where a node is in its life, as its provider names it (EC2's own words where they exist).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum NodeState {
     /// Defined in the cluster file, but not launched.
     Absent,
@@ -102,7 +102,7 @@ impl Node {
 }
 
 /// How a command ended on one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Outcome {
     /// It ran to its end, with this exit status (0 to 255; 128 + n for signal n, as shells say it).
     Exit(u8),

@@ -59,6 +59,7 @@ fn to_server() -> impl Strategy<Value = Vec<u8>> {
     let question = prop_oneof![
         ".*".prop_map(Question::Complete),
         proptest::option::of(".*").prop_map(Question::SshConfig),
+        Just(Question::Snapshot),
     ];
     prop_oneof![
         question.prop_map(move |question| frame(ToServer::Ask(question))),

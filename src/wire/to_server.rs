@@ -57,6 +57,8 @@ pub enum Question {
     Complete(String),
     /// What ~/.ssh/config has to say of the nodes of this target, or of the working set.
     SshConfig(Option<String>),
+    /// All that is known of clusters and nodes: for a run inside this one.
+    Snapshot,
 }
 
 /// A cluster file as a client read it: the session must have the very same.
@@ -280,6 +282,7 @@ impl Question {
         let (kind, text) = match self {
             Self::Complete(prefix) => (0, Some(prefix)),
             Self::SshConfig(target) => (1, target.as_ref()),
+            Self::Snapshot => (2, None),
         };
         body.push(kind);
         put_option(body, text.map(|text| text.as_bytes()));
@@ -294,6 +297,7 @@ impl Question {
         Some(match (kind, text) {
             (0, Some(prefix)) => Self::Complete(prefix),
             (1, target) => Self::SshConfig(target),
+            (2, None) => Self::Snapshot,
             _ => return None,
         })
     }

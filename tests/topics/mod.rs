@@ -6,6 +6,7 @@ mod bad_text;
 mod completions;
 mod config;
 mod crowds;
+mod dropins;
 #[cfg(feature = "ec2")]
 mod ec2;
 #[cfg(feature = "ec2")]

@@ -189,16 +189,20 @@ impl App {
     /// True if a line has to wait until it is known what there is.
     pub(super) fn must_wait(&self, line: &Line) -> bool {
         let about_nodes = match line {
-            Line::At { .. } => true,
+            Line::At { .. } | Line::DropIn { .. } => true,
             Line::Builtin(command) => !matches!(
                 command,
-                Command::Cd { .. }
+                Command::About { .. }
+                    | Command::Cd { .. }
                     | Command::Diff
+                    | Command::DropIns
                     | Command::Exit
                     | Command::Help { .. }
                     | Command::History { .. }
+                    | Command::Install { .. }
                     | Command::Keys
                     | Command::Load { .. }
+                    | Command::Reload
                     | Command::Settings
                     | Command::Setting { .. }
                     | Command::Set { .. }
@@ -212,7 +216,9 @@ impl App {
     fn awaits_inventory(&self, line: &Line) -> bool {
         let at = matches!(
             line,
-            Line::At { .. } | Line::Builtin(Command::Put { .. } | Command::Get { .. })
+            Line::At { .. }
+                | Line::DropIn { .. }
+                | Line::Builtin(Command::Put { .. } | Command::Get { .. })
         );
         let mut asked = self.clouds.asked.values();
         self.provider_works(at) || asked.any(|asked| asked.what == What::Inventory)
@@ -434,6 +440,25 @@ impl App {
             }
         }
         kept
+    }
+
+    /// The accounts that have told what there is, with the private keys of their key pairs.
+    pub(super) fn told_accounts(&self) -> impl Iterator<Item = (&Account, Vec<(String, PathBuf)>)> {
+        let told = self.clouds.accounts.iter().filter(|(_, known)| known.told);
+        told.map(|(account, _)| {
+            let keys = self.clouds.key_files.iter();
+            let keys = keys.filter(|((of, _), _)| of == account);
+            let keys = keys.map(|((_, key), path)| (key.clone(), path.clone()));
+            (account, keys.collect())
+        })
+    }
+
+    /// Another run was told what there is in this account.
+    pub(super) fn account_has_told(&mut self, account: Account, keys: Vec<(String, PathBuf)>) {
+        for (key, path) in keys {
+            self.clouds.key_files.insert((account.clone(), key), path);
+        }
+        self.clouds.accounts.entry(account).or_default().told = true;
     }
 
     /// The private key that dust keeps for the key pair that a node was launched with.

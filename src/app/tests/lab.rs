@@ -1,6 +1,7 @@
 //! A laboratory: an [`App`] with nodes that answer by the script of a test, and a clock of its own.
 
-use crate::app::{App, BatchInput, Effect, Event, Host, Setup};
+use crate::app::{App, BatchInput, Effect, Event, Host, Setup, Snapshot};
+use crate::command::dropins::DropIn;
 use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
 use crate::model::time::Wall;
@@ -65,6 +66,12 @@ impl Host for Desk {
     }
     fn programs(&self) -> Vec<String> {
         vec!["vim".to_owned(), "ls".to_owned()]
+    }
+    fn drop_in_folders(&self) -> (Vec<PathBuf>, Option<PathBuf>) {
+        (Vec::new(), None)
+    }
+    fn drop_in(&self, _: &[PathBuf], _: &str) -> Option<DropIn> {
+        None
     }
     fn home(&self) -> Option<PathBuf> {
         Some(PathBuf::from("/home/me"))
@@ -265,6 +272,22 @@ impl Lab {
         Self::with(app, file, false)
     }
 
+    /// A batch that knows what another run does.
+    pub(super) fn adopting(
+        snapshot: Snapshot,
+        lines: &[&str],
+        change: impl FnOnce(&mut Setup),
+    ) -> Self {
+        let lines = lines
+            .iter()
+            .map(|line| parse::scripted(line).unwrap())
+            .collect();
+        let mut app = App::batch(setup(change), desk(1), BatchInput::Lines(lines));
+        #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+        app.adopt(Instant::now(), snapshot);
+        Self::with(app, "", false)
+    }
+
     /// A prompt on another cluster.
     pub(super) fn prompt_on(file: &str, nodes: usize) -> Self {
         let change = |setup: &mut Setup| {
@@ -296,7 +319,8 @@ impl Lab {
             addresses: BTreeMap::new(),
             screen: vt100::Parser::new(24, 80, 1000),
         };
-        lab.app.start(lab.now, Some(Path::new(file))).unwrap();
+        let file = Some(Path::new(file)).filter(|file| !file.as_os_str().is_empty());
+        lab.app.start(lab.now, file).unwrap();
         if lab.app.is_batch() && !lab.app.setup.person && !piped {
             // Standard input is /dev/null.
             lab.app.handle(lab.now, Event::InputEnd);

@@ -153,9 +153,8 @@ fn input_is_bounded_and_ends() {
 fn borrowing(text: &str) -> Lab {
     Lab::batch(1, &["@n0 true"], |setup| {
         setup.lender = Some(Lender {
-            session: "lab".to_owned(),
-            file: PathBuf::from("/work/lab.cnf"),
-            digest: digest(text),
+            session: "session lab".to_owned(),
+            file: Some((PathBuf::from("/work/lab.cnf"), digest(text))),
         });
     })
 }

@@ -10,7 +10,7 @@ mod lending;
 mod saying;
 mod settings;
 
-use super::{Effect, Event};
+use super::{Effect, Event, LocalEnd};
 use crate::session::life::{Event as LifeEvent, Fault};
 use lab::{Lab, batch_on, manual, manual_on};
 use std::time::Duration;
@@ -395,7 +395,8 @@ fn what_is_typed_behind_a_local_command_is_its_input() {
         |effect| matches!(effect, Effect::LocalInput(bytes) if bytes == b"first\r@n0 id\r"),
     );
     assert!(local.is_some() && local < input, "{kinds:?}");
-    lab.app.handle(lab.now, Event::LocalEnded(Ok(0)));
+    lab.app
+        .handle(lab.now, Event::LocalEnded(Ok(LocalEnd::default())));
     lab.keys("@n0 id\r");
     assert!(lab.took("n0").contains("eval 'id'"));
 }

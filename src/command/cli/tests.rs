@@ -418,9 +418,46 @@ fn errors_name_what_was_meant() {
             "__complete does not take this (usage: dust __complete command|session|target [PREFIX])",
         ),
     ] {
-        let error = parse(super::super::words::split(words).unwrap()).unwrap_err();
+        let error = wrong(parse(super::super::words::split(words).unwrap()));
         assert_eq!(error.to_string(), message, "{words}");
         assert_eq!(error.kind().exit_code(), 2, "{words}");
+    }
+}
+
+/// What is wrong with a command line; of a line that may be a drop-in's, if that is none.
+fn wrong(read: Result<Invocation>) -> Error {
+    match read {
+        Ok(Invocation::Run {
+            input: Input::Lines(lines),
+            ..
+        }) => lines
+            .into_iter()
+            .find_map(|line| match line {
+                Line::DropIn { otherwise, .. } => Some(otherwise),
+                _ => None,
+            })
+            .unwrap(),
+        read => read.unwrap_err(),
+    }
+}
+
+/// Words of a drop-in are its own, as they are.
+#[test]
+fn a_word_that_is_nothing_may_be_a_drop_in() {
+    let words = ["rolling", "w*", "--not-dusts", "a  b"];
+    let Ok(Invocation::Run { input, .. }) = parse(words) else {
+        panic!("a run");
+    };
+    let Input::Lines(lines) = input else {
+        panic!("lines");
+    };
+    let [Line::DropIn { name, words, .. }] = lines.as_slice() else {
+        panic!("a drop-in: {lines:?}");
+    };
+    assert_eq!(name, "rolling");
+    assert_eq!(words, &["w*", "--not-dusts", "a  b"]);
+    for word in ["./rolling", "a|b", ".x", "a b"] {
+        assert!(parse([word, "x"]).is_err(), "{word}");
     }
 }
 

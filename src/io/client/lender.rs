@@ -2,10 +2,11 @@
 
 use super::ask::info;
 use super::meet;
-use crate::app::digest;
+use crate::app::{Snapshot, digest};
 use crate::command::cli::Options;
+use crate::error::{Error, Result};
 use crate::io::files;
-use crate::io::links::Lender;
+use crate::io::links::{CommonFile, Lender};
 use crate::io::runtime_dir::{self, RuntimeDir};
 use crate::wire::is_session_name;
 use std::os::unix::ffi::OsStrExt as _;
@@ -43,9 +44,11 @@ pub(in crate::io) fn lender(options: &Options, file: Option<&Path>) -> Option<Le
         let lender = Lender {
             folder,
             name,
-            file: file.clone(),
-            real: real.clone(),
-            digest,
+            file: Some(CommonFile {
+                path: file.clone(),
+                real: real.clone(),
+                digest,
+            }),
         };
         if best {
             return Some(lender);
@@ -53,6 +56,38 @@ pub(in crate::io) fn lender(options: &Options, file: Option<&Path>) -> Option<Le
         second = second.or(Some(lender));
     }
     second
+}
+
+/// Whoever runs the drop-in command, or the local command of a session, that this run is part of:
+/// what it knows, and that it lends. `None`: nobody does, or a file or session is meant.
+///
+/// # Errors
+/// It is gone, or does not answer: another cluster must not take its place unseen.
+pub(in crate::io) fn outer(options: &Options) -> Result<Option<(Lender, Snapshot)>> {
+    let other = options.no_session || options.session.is_some() || options.file.is_some();
+    let socket = std::env::var_os("DUST_SOCKET").filter(|value| !value.is_empty() && !other);
+    let Some(socket) = socket else {
+        return Ok(None);
+    };
+    let socket = PathBuf::from(socket);
+    let gone = |why: &str| {
+        let text = format!("DUST_SOCKET is {}: {why}", socket.display());
+        Error::failed(text).hint("-f FILE or --no-session goes without it")
+    };
+    let Some((folder, name)) = of_socket(&socket) else {
+        return Err(gone("that is no socket of dust's"));
+    };
+    let stream = folder.connect(&name)?;
+    let stream = stream.ok_or_else(|| gone("nobody listens there any more"))?;
+    let peer = meet::meet(&name, stream, &folder)?;
+    let mut peer = peer.ok_or_else(|| gone("it is just ending"))?;
+    let snapshot = Snapshot::decode(&meet::snapshot(&mut peer)?)?;
+    let lender = Lender {
+        folder,
+        name,
+        file: None,
+    };
+    Ok(Some((lender, snapshot)))
 }
 
 /// The sessions that come into question: the folders of their sockets, and their names.

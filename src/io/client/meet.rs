@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::io::begin;
 use crate::io::runtime_dir::{self, RuntimeDir};
-use crate::wire::{Frames, Hello, ToClient, ToServer};
+use crate::wire::{Frames, Hello, Question, ToClient, ToServer};
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -42,6 +42,30 @@ pub(super) enum Met {
 pub(super) fn find_fast(folder: &RuntimeDir, name: &str) -> Option<Peer> {
     let stream = folder.connect(name).ok()??;
     greet(name, stream, folder.log(name), Some(HASTE)).ok()?
+}
+
+/// The server at the other end of this socket.
+pub(super) fn meet(name: &str, stream: UnixStream, folder: &RuntimeDir) -> Result<Option<Peer>> {
+    greet(name, stream, folder.log(name), Some(PATIENCE))
+}
+
+/// What the server knows of clusters and nodes.
+pub(super) fn snapshot(peer: &mut Peer) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ToServer::Ask(Question::Snapshot).encode(&mut bytes);
+    let failed = |error: io::Error| Error::failed(format!("session {}: {error}", peer.name));
+    (&peer.stream).write_all(&bytes).map_err(failed)?;
+    let mut all = Vec::new();
+    peer.answer(|message| match message {
+        ToClient::Data(bytes) => {
+            all.extend_from_slice(bytes);
+            None
+        },
+        ToClient::Done(_) => Some(Ok(())),
+        ToClient::Refused(status, why) => Some(Err(refused(status, why))),
+        _ => None,
+    })?;
+    Ok(all)
 }
 
 /// The server of this session, if it runs.

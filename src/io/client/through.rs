@@ -9,13 +9,12 @@ use crate::error::{Error, Result};
 use crate::io::signals::{Signal, Signals};
 use crate::io::tty::{self, Output, Terminal};
 use crate::model::Size;
-use crate::wire::{CONTROL_MAX, OpenChannel, Purpose, Source, ToClient, ToServer};
+use crate::wire::{CONTROL_MAX, OpenChannel, Purpose, ToClient, ToServer};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 
 /// What the session has not taken, or standard output, is held up to this, in bytes.
 const HELD_MAX: usize = 64 * 1024;
@@ -56,10 +55,7 @@ pub(in crate::io) fn through(options: &Options, what: Through) -> Result<u8> {
 fn borrow(options: &Options, node: &str, open: &mut OpenChannel) -> Result<Peer> {
     let file = program::file_of(options);
     if let Some(lender) = lender(options, file.as_deref()) {
-        open.source = Some(Source {
-            path: lender.real.as_os_str().as_bytes().to_vec(),
-            digest: lender.digest.to_vec(),
-        });
+        open.source = lender.source();
         if let Some(peer) = meet::find_fast(&lender.folder, &lender.name) {
             return ready(peer, open);
         }

@@ -5,6 +5,7 @@ use super::dial::watch;
 use super::{BUDGET, Conn, Links};
 use crate::app::{self, App, Effect, Event, Loan};
 use crate::io::begin;
+use crate::io::dropins::SOCKET;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::RuntimeDir;
 use crate::model::{NodeId, Size};
@@ -29,9 +30,18 @@ const GONE: &str = "the session has ended, and its connections with it";
 pub(in crate::io) struct Lender {
     pub(in crate::io) folder: RuntimeDir,
     pub(in crate::io) name: String,
-    /// The cluster file as both have it: its path for the app and without links, its digest.
-    pub(in crate::io) file: PathBuf,
+    /// The cluster file, where that tells what may be borrowed; else all may.
+    pub(in crate::io) file: Option<CommonFile>,
+}
+
+/// A cluster file as a session and a run have it.
+#[derive(Debug)]
+pub(in crate::io) struct CommonFile {
+    /// Its path for the app.
+    pub(in crate::io) path: PathBuf,
+    /// Its path without links.
     pub(in crate::io) real: PathBuf,
+    /// The digest of its text.
     pub(in crate::io) digest: [u8; 32],
 }
 
@@ -39,17 +49,25 @@ impl Lender {
     /// What the app has to know of it.
     pub(in crate::io) fn what(&self) -> app::Lender {
         app::Lender {
-            session: self.name.clone(),
-            file: self.file.clone(),
-            digest: self.digest,
+            session: if self.name == SOCKET {
+                "the dust that runs this command".to_owned()
+            } else {
+                format!("session {}", self.name)
+            },
+            file: self
+                .file
+                .as_ref()
+                .map(|file| (file.path.clone(), file.digest)),
         }
     }
 
-    fn source(&self) -> wire::Source {
-        wire::Source {
-            path: self.real.as_os_str().as_bytes().to_vec(),
-            digest: self.digest.to_vec(),
-        }
+    /// The file, for the session.
+    pub(in crate::io) fn source(&self) -> Option<wire::Source> {
+        let file = self.file.as_ref()?;
+        Some(wire::Source {
+            path: file.real.as_os_str().as_bytes().to_vec(),
+            digest: file.digest.to_vec(),
+        })
     }
 }
 
@@ -242,7 +260,7 @@ impl Relay {
         let open = OpenChannel {
             cluster: self.loan.cluster.clone(),
             node: self.loan.node.clone(),
-            source: Some(lender.source()),
+            source: lender.source(),
             machine: self.loan.machine.clone(),
             purpose,
             pty: request.pty.map(|(term, size)| (term, Some(size))),

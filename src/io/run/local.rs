@@ -1,13 +1,19 @@
 //! Local commands: on the terminal of a prompt, in a pty of their own; in a batch with dust's files.
 
 use super::{LAST_WORDS, Loop, register};
-use crate::app::Event;
-use crate::error::Error;
+use crate::app::{Call, Event};
+use crate::error::{Error, Result};
+use crate::io::begin;
+use crate::io::dropins::{Room, SOCKET, path_to_dust};
+use crate::io::front::Front;
 use crate::io::pty::LocalCommand;
 use crate::io::reactor::Source;
-use crate::io::worker;
+use crate::io::server::Clients;
+use crate::io::{clock, sys, worker};
 use mio::Interest;
 use mio::unix::SourceFd;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// A local command's output is taken in pieces of this size, in bytes.
@@ -24,20 +30,100 @@ impl Loop {
         let size = front.size().unwrap_or(crate::model::Size::DEFAULT);
         let world = self.local_world();
         match LocalCommand::start(line, size, world) {
-            Ok(local) => {
-                drop(register(
-                    &self.poll,
-                    local.fd(),
-                    Source::Pty,
-                    Interest::READABLE | Interest::WRITABLE,
-                ));
-                let bytes = self.app.release_terminal();
-                self.show(bytes);
-                self.begin_screen(size);
-                self.local = Some(local);
-            },
+            Ok(local) => self.give_terminal(local, size),
             Err(error) => self.app.handle(now, Event::LocalEnded(Err(error))),
         }
+    }
+
+    fn give_terminal(&mut self, local: LocalCommand, size: crate::model::Size) {
+        drop(register(
+            &self.poll,
+            local.fd(),
+            Source::Pty,
+            Interest::READABLE | Interest::WRITABLE,
+        ));
+        let bytes = self.app.release_terminal();
+        self.show(bytes);
+        self.begin_screen(size);
+        self.local = Some(local);
+    }
+
+    /// Runs a drop-in command.
+    pub(super) fn start_drop_in(&mut self, now: Instant, call: &Call) {
+        let size = self.front.as_ref().and_then(Front::size);
+        let size = size.unwrap_or(crate::model::Size::DEFAULT);
+        let started = self.prepare_drop_in(now, call).and_then(|variables| {
+            if self.front.is_none() {
+                self.write_all(LAST_WORDS);
+                let mut command = std::process::Command::new(&call.path);
+                command.args(&call.args).env_clear().envs(variables);
+                return self
+                    .spawn_child(command)
+                    .map_err(|error| Error::failed(format!("{}: {error}", call.name)));
+            }
+            let local =
+                LocalCommand::spawn(call.path.as_os_str(), &call.args, size, Some(variables))
+                    .map_err(|why| Error::failed(format!("{}: {why}", call.name)))?;
+            self.give_terminal(local, size);
+            Ok(())
+        });
+        if let Err(error) = started {
+            self.end_drop_in();
+            self.app.handle(now, Event::LocalEnded(Err(error)));
+        }
+    }
+
+    /// What a drop-in is given; its variables.
+    fn prepare_drop_in(&mut self, now: Instant, call: &Call) -> Result<Vec<(OsString, OsString)>> {
+        let room = Room::new()?;
+        let nodes = room.write("nodes.json", &call.nodes)?;
+        let names = room.write("names", &call.names)?;
+        let socket = match &self.front {
+            Some(Front::Served(clients)) => clients.socket().to_owned(),
+            _ => self.open_door(now, &room)?,
+        };
+        self.room = Some(room);
+        let world = self.local_world();
+        let mut variables = world.unwrap_or_else(|| std::env::vars_os().collect());
+        let own = std::process::id().to_string();
+        let mut put = |name: &str, value: OsString| {
+            variables.retain(|(known, _)| known != name);
+            variables.push((name.into(), value));
+        };
+        put("DUST_SOCKET", socket.into());
+        put("DUST_SESSION_PID", own.into());
+        put("DUST_NODES", nodes.into());
+        put("DUST_NAMES", names.into());
+        put("DUST_COMMAND", call.name.clone().into());
+        let path = variables.iter().find(|(name, _)| name == "PATH");
+        if let Some(path) = path_to_dust(path.map(|(_, value)| value.as_os_str())) {
+            variables.retain(|(name, _)| name != "PATH");
+            variables.push(("PATH".into(), path));
+        }
+        Ok(variables)
+    }
+
+    /// Lets in those whom a drop-in runs, where there is no session that would; the socket.
+    fn open_door(&mut self, now: Instant, room: &Room) -> Result<PathBuf> {
+        let listener = room.folder()?.bind(SOCKET)?;
+        let (hello, channels) = (begin::hello(), sys::raise_open_files() / 4);
+        let unix_time = clock::unix_time();
+        let guests = Clients::new(SOCKET, hello, listener, channels, now, unix_time);
+        let failed = |error: std::io::Error| Error::failed(format!("the socket: {error}"));
+        guests.register(&self.poll).map_err(failed)?;
+        let socket = guests.socket().to_owned();
+        self.guests = Some(Box::new(guests));
+        Ok(socket)
+    }
+
+    /// What a drop-in was given is taken back.
+    pub(super) fn end_drop_in(&mut self) {
+        if let Some(guests) = self.guests.take() {
+            for borrower in guests.borrowers() {
+                self.app.loan_returned(borrower);
+            }
+        }
+        self.room = None;
     }
 
     /// In a batch a local command has dust's own input and output.
@@ -48,19 +134,20 @@ impl Loop {
             .filter(|shell| !shell.is_empty());
         let mut command = std::process::Command::new(shell.unwrap_or_else(|| "/bin/sh".to_owned()));
         command.arg("-c").arg(line);
+        if let Err(error) = self.spawn_child(command) {
+            let error = Error::failed(format!("cannot run the system shell: {error}"));
+            self.app.handle(now, Event::LocalEnded(Err(error)));
+        }
+    }
+
+    fn spawn_child(&mut self, mut command: std::process::Command) -> std::io::Result<()> {
         if let Some(input) = self.input.as_ref().and_then(|input| input.try_clone().ok()) {
             command.stdin(input);
         }
-        match command.spawn() {
-            Ok(child) => {
-                self.local_child = true;
-                self.workers.run(move || worker::wait_child(child));
-            },
-            Err(error) => {
-                let error = Error::failed(format!("cannot run the system shell: {error}"));
-                self.app.handle(now, Event::LocalEnded(Err(error)));
-            },
-        }
+        let child = command.spawn()?;
+        self.local_child = true;
+        self.workers.run(move || worker::wait_child(child));
+        Ok(())
     }
 
     /// Moves bytes between the terminal and the local command that has it.
@@ -114,6 +201,7 @@ impl Loop {
         drop(self.poll.registry().deregister(&mut SourceFd(&local.fd())));
         let unread = local.unread();
         drop(local);
+        self.end_drop_in();
         self.local_waits = false;
         self.end_screen();
         self.app.regain_terminal();

@@ -27,20 +27,29 @@ impl Loop {
     pub(super) fn clients(&mut self) -> Option<&mut Clients> {
         match &mut self.front {
             Some(Front::Served(clients)) => Some(clients),
-            _ => None,
+            _ => self.guests.as_deref_mut(),
         }
     }
 
-    pub(super) fn clients_deadline(&self) -> Option<Instant> {
+    fn looked_up(&self) -> Option<&Clients> {
         match &self.front {
-            Some(Front::Served(clients)) => clients.next_deadline(),
-            _ => None,
+            Some(Front::Served(clients)) => Some(clients),
+            _ => self.guests.as_deref(),
         }
+    }
+
+    /// There is a session that can be shown, detached and ended.
+    fn is_session(&self) -> bool {
+        matches!(&self.front, Some(Front::Served(_)))
+    }
+
+    pub(super) fn clients_deadline(&self) -> Option<Instant> {
+        self.looked_up()?.next_deadline()
     }
 
     /// True if some have sent more than was read.
     pub(super) fn clients_wait(&self) -> bool {
-        matches!(&self.front, Some(Front::Served(clients)) if clients.has_ready())
+        self.looked_up().is_some_and(Clients::has_ready)
     }
 
     /// True if keys of theirs are among it.
@@ -77,7 +86,8 @@ impl Loop {
     /// Does what clients want.
     pub(super) fn serve_clients(&mut self, now: Instant) {
         let unix_time = clock::unix_time();
-        let Some(Front::Served(clients)) = &mut self.front else {
+        let both = (&mut self.front, &mut self.guests);
+        let ((Some(Front::Served(clients)), _) | (_, Some(clients))) = both else {
             return;
         };
         if clients.next_deadline().is_some_and(|at| at <= now) {
@@ -105,7 +115,12 @@ impl Loop {
             News::Input(_, bytes) => {
                 self.know_client(now);
                 match &mut self.local {
-                    Some(local) => local.send(&bytes),
+                    Some(local) => {
+                        if self.app.kills_local(now, &bytes) {
+                            local.kill();
+                        }
+                        local.send(&bytes);
+                    },
                     None => self.app.handle(now, Event::Input(&bytes)),
                 }
             },
@@ -147,12 +162,18 @@ impl Loop {
             },
             News::Ask(asks, question) => {
                 let answer = match question {
-                    Question::Complete(prefix) => Ok(self.app.complete_target(&prefix)),
-                    Question::SshConfig(target) => self.app.ssh_config(target.as_deref()),
+                    Question::Complete(prefix) => {
+                        Ok(self.app.complete_target(&prefix).into_bytes())
+                    },
+                    Question::SshConfig(target) => {
+                        let text = self.app.ssh_config(target.as_deref());
+                        text.map(String::into_bytes)
+                    },
+                    Question::Snapshot => self.all_known(),
                 };
                 match answer {
-                    Ok(text) => {
-                        for piece in text.as_bytes().chunks(CONTROL_MAX / 2) {
+                    Ok(bytes) => {
+                        for piece in bytes.chunks(CONTROL_MAX / 2) {
                             self.answer(now, asks, &ToClient::Data(piece));
                         }
                         self.answer(now, asks, &ToClient::Done(String::new()));
@@ -164,9 +185,18 @@ impl Loop {
                     },
                 }
             },
+            // Whoever runs a drop-in alone has nothing else to give.
+            News::Kill if !self.is_session() => {},
             News::Kill => self.app.handle(now, Event::Terminate(TERMINATE)),
             news => self.hear_borrower(now, news),
         }
+    }
+
+    /// What this run knows, for one inside it.
+    fn all_known(&self) -> Result<Vec<u8>, Error> {
+        let mut snapshot = self.app.snapshot();
+        snapshot.local = self.place.elsewhere();
+        snapshot.encode()
     }
 
     fn answer(&mut self, now: Instant, id: ClientId, message: &ToClient<'_>) {
@@ -176,10 +206,9 @@ impl Loop {
     }
 
     fn session_name(&self) -> String {
-        match &self.front {
-            Some(Front::Served(clients)) => clients.name().to_owned(),
-            _ => String::new(),
-        }
+        self.looked_up()
+            .map(|clients| clients.name().to_owned())
+            .unwrap_or_default()
     }
 
     /// A client wants to be shown the session.
@@ -215,6 +244,9 @@ impl Loop {
 
     /// The session must have the file that the client's person named.
     fn fits(&self, attach: &Attach) -> Result<(), Error> {
+        if !self.is_session() {
+            return Err(Error::usage("this is no session, but a run of a command"));
+        }
         let Some(file) = &attach.file else {
             return Ok(());
         };

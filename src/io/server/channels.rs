@@ -11,6 +11,13 @@ const QUEUE_HIGH: usize = 256 * 1024;
 pub(super) const QUEUE_LOW: usize = 64 * 1024;
 
 impl Clients {
+    /// Who they are.
+    pub(in crate::io) fn borrowers(&self) -> Vec<ClientId> {
+        let all = self.all.iter();
+        let all = all.filter(|(_, client)| client.state == State::Channel);
+        all.map(|(id, _)| *id).collect()
+    }
+
     /// How many there are.
     pub(super) fn channels(&self) -> usize {
         let all = self.all.values();

@@ -1,6 +1,7 @@
 //! Clusters on EC2, with an EC2 that answers by the script of a test.
 
 mod end;
+mod inside;
 mod inventory;
 mod keys;
 mod start;

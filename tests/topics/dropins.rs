@@ -1,0 +1,255 @@
+//! Drop-in commands: found, trusted, given the nodes, and run over the connections that are there.
+
+mod bad;
+mod help;
+mod inner;
+mod shipped;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::deps::need;
+use crate::support::env::{Env, Node};
+use crate::support::sshd::Sshd;
+
+/// The person's own folder of commands.
+fn own(env: &Env) -> PathBuf {
+    let folder = env.folder("config").join("dust/commands");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A script of the shell that can be run.
+fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
+    program(folder, name, &format!("#!/bin/sh\n{text}\n"))
+}
+
+fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// A cluster of nodes that nobody connects to.
+fn nowhere(env: &Env, names: &[&str]) -> String {
+    let nodes: Vec<Node> = names
+        .iter()
+        .map(|name| Node::new(name, "127.0.0.1", 1))
+        .collect();
+    env.cluster(&nodes)
+}
+
+/// What remains in the folder of sockets.
+fn left(env: &Env) -> Vec<String> {
+    let entries = fs::read_dir(env.sockets()).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("run-"))
+        .collect()
+}
+
+#[test]
+fn it_is_given_its_words_and_the_nodes() {
+    let env = Env::new();
+    let file = nowhere(&env, &["web0", "web1", "db"]);
+    script(
+        &own(&env),
+        "tell",
+        "echo \"$# <$1> <$2>\"; cat \"$DUST_NODES\"; cat \"$DUST_NAMES\"
+         stat -c %a \"$DUST_NODES\" \"${DUST_NODES%/*}\"; echo $DUST_COMMAND; exit 7",
+    );
+    let run = env.dust(&["-f", &file, "tell", "web*", "a  b", "--c"]);
+    let run = run.run().expect_code(7);
+    let out = run.out();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "2 <a  b> <--c>");
+    assert_eq!(lines[2..], ["web0", "web1", "600", "700", "tell"]);
+    let known: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(known["version"], 1);
+    assert_eq!(known["target"], "web*");
+    assert_eq!(known["clusters"][0]["name"], "lab");
+    assert_eq!(known["clusters"][0]["file"], file.as_str());
+    let node = &known["nodes"][1];
+    for (key, value) in [
+        ("name", "web1"),
+        ("cluster", "lab"),
+        ("state", "running"),
+        ("provider", "ssh"),
+        ("host", "127.0.0.1"),
+    ] {
+        assert_eq!(node[key], value, "{key}");
+    }
+    assert_eq!(node["port"], 1);
+    assert_eq!(node["rank"], 2);
+    assert_eq!(node["size"], 3);
+    // Nothing of it stays.
+    assert_eq!(left(&env), [""; 0]);
+}
+
+#[test]
+fn which_word_is_the_target() {
+    let env = Env::new();
+    let file = nowhere(&env, &["web0", "web1", "db"]);
+    let say = "echo $(cat $DUST_NAMES) / \"$@\"";
+    script(&own(&env), "may", say);
+    script(
+        &own(&env),
+        "must",
+        &format!("# dust-target: required\n{say}"),
+    );
+    script(&own(&env), "not", &format!("# dust-target: none\n{say}"));
+    for (words, printed) in [
+        ("may", "web0 web1 db /"),
+        ("may web*", "web0 web1 /"),
+        ("may web[0-1]!web0 x", "web1 / x"),
+        ("may @db x", "db / x"),
+        ("may 2 x", "web0 / x"),
+        ("may restart db", "web0 web1 db / restart db"),
+        ("may -x db", "web0 web1 db / -x db"),
+        ("may /etc/* x", "web0 web1 db / /etc/* x"),
+        ("may -- web*", "web0 web1 db / web*"),
+        ("must db x", "db / x"),
+        ("must * x", "web0 web1 db / x"),
+        ("not web* x", "web0 web1 db / web* x"),
+    ] {
+        let words: Vec<&str> = ["-f", &file].into_iter().chain(words.split(' ')).collect();
+        let run = env.dust(&words).run().expect_code(0);
+        // The order is that of `show`.
+        let sorted = |text: &str| {
+            let (names, rest) = text.split_once('/').unwrap();
+            let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+            names.sort();
+            (names, rest.trim().to_owned())
+        };
+        assert_eq!(sorted(&run.out()), sorted(printed), "{words:?}");
+    }
+    for (words, notice) in [
+        ("may wbe*", "wbe*"),
+        ("may wbe1", "did you mean web1"),
+        ("may state=runing", "runing"),
+        ("must", "TARGET is missing"),
+        ("must nobody x", "nobody"),
+    ] {
+        let words: Vec<&str> = ["-f", &file].into_iter().chain(words.split(' ')).collect();
+        let run = env.dust(&words).run().expect_code(2);
+        assert_eq!(run.out(), "", "{words:?}");
+        run.expect_notice(&[notice]);
+    }
+}
+
+#[test]
+fn without_a_cluster_there_are_no_nodes() {
+    let env = Env::new();
+    script(&own(&env), "count", "wc -l <$DUST_NAMES");
+    script(&own(&env), "must", "# dust-target: required");
+    let run = env.dust(&["count", "anything"]).run().expect_code(0);
+    assert_eq!(run.out().trim(), "0");
+    env.dust(&["must", "x"]).run().expect_code(2);
+}
+
+#[test]
+fn the_first_folder_that_has_it() {
+    let env = Env::new();
+    let file = nowhere(&env, &["a"]);
+    let (one, two) = (env.work().join("one"), env.work().join("two"));
+    let beside = env.work().join("commands");
+    let here = |folder: &Path, name: &str| {
+        let text = format!("echo {}", folder.file_name().unwrap().display());
+        script(folder, name, &text);
+    };
+    let variable = format!("{}::{}", one.display(), two.display());
+    let says = |name: &str| {
+        let run = env
+            .dust(&["-f", &file, name])
+            .env("DUST_COMMANDS", &variable);
+        run.run().expect_code(0).out()
+    };
+    for (folder, name) in [(&own(&env), "commands"), (&beside, "commands")] {
+        here(folder, "where");
+        assert_eq!(says("where"), format!("{name}\n"));
+    }
+    here(&two, "where");
+    assert_eq!(says("where"), "two\n");
+    here(&one, "where");
+    assert_eq!(says("where"), "one\n");
+    // Beside a file that is not loaded, nothing is looked for.
+    script(&beside, "only-here", "true");
+    env.dust(&["only-here"]).run().expect_code(2);
+    env.dust(&["-f", &file, "only-here"]).run().expect_code(0);
+}
+
+#[test]
+fn in_scripts_all_words_are_known_before_the_first_line_runs() {
+    let env = Env::new();
+    script(&own(&env), "note", "echo \"$@\" >>notes; exit $1");
+    let run = env.dust(&[
+        "-c",
+        "note 0 one",
+        "-c",
+        "note 3 'two  words'",
+        "-c",
+        "note 1",
+    ]);
+    run.run().expect_code(3);
+    let notes = || fs::read_to_string(env.work().join("notes")).unwrap();
+    assert_eq!(notes(), "0 one\n3 two  words\n1\n");
+    let run = env.dust(&["-c", "note 0 more", "-c", "noet 0"]).run();
+    run.expect_code(2)
+        .expect_notice(&["no command `noet`", "did you mean note?"]);
+    assert_eq!(notes().lines().count(), 3);
+    let run = env
+        .dust(&["-"])
+        .stdin("note 0 four\nnote 2 five\nnote 0 six\nnope\nnote 0\n");
+    run.run()
+        .expect_code(2)
+        .expect_notice(&["-:4:", "no command `nope`"]);
+    assert_eq!(notes().lines().count(), 6);
+}
+
+#[test]
+fn at_the_prompt_it_has_the_terminal() {
+    need!("sshd");
+    let (sshd, env) = (Sshd::start(), Env::new());
+    let file = env.cluster(&sshd.nodes("n", 2));
+    script(
+        &own(&env),
+        "ask",
+        "test -t 0 && test -t 1 && stty size; read answer; echo \"got <$answer>\"; exit 4",
+    );
+    let mut pty = env.prompt(&file);
+    pty.line("ask n0");
+    pty.wait_row("30 100");
+    pty.line("yes  indeed");
+    pty.wait_row("got <yes  indeed>");
+    pty.wait_row("ask: exit 4");
+    pty.wait_prompt();
+    // A program of the system of the same name comes behind.
+    script(&own(&env), "date", "echo my own date");
+    pty.command("date");
+    pty.wait_row("my own date");
+    pty.wait_prompt();
+    assert_eq!(left(&env), [""; 0]);
+}
+
+#[test]
+fn a_prompt_without_a_session_serves_by_itself() {
+    need!("sshd");
+    let (sshd, env) = (Sshd::start(), Env::new());
+    let file = env.cluster(&sshd.nodes("n", 2));
+    script(&own(&env), "both", "dust '@*' echo of '$DUST_NODE'");
+    let mut pty = env.terminal(&["--no-session", "-f", &file]);
+    pty.wait_prompt();
+    pty.command("both");
+    pty.wait_row("[n0] of n0");
+    pty.wait_row("[n1] of n1");
+    pty.wait_prompt();
+    pty.command("both");
+    pty.wait_prompt();
+    assert_eq!(sshd.log().matches("Accepted publickey").count(), 2);
+    assert_eq!(left(&env), [""; 0]);
+}
