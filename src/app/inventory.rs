@@ -61,9 +61,28 @@ pub(super) struct Inventory {
 
 /// The nodes of a cluster as its file defines them: nothing is known of what runs.
 pub fn defined(cluster: ClusterDef) -> Vec<Node> {
-    let mut inventory = Inventory::default();
-    inventory.add(cluster);
-    inventory.nodes
+    let (name, provider) = (cluster.name, cluster.provider);
+    let nodes = cluster.nodes.into_iter().zip(1..);
+    let nodes = nodes.map(|(def, index)| new_node(&def, &name, provider, NodeId(index), index));
+    nodes.collect()
+}
+
+/// A node of which nothing is known but what its file says.
+fn new_node(def: &NodeDef, cluster: &str, provider: Provider, id: NodeId, index: u32) -> Node {
+    let state = match provider {
+        Provider::Ssh => NodeState::Running,
+        Provider::Local | Provider::Ec2 => NodeState::Absent,
+    };
+    Node {
+        id,
+        index,
+        name: def.name.clone(),
+        cluster: cluster.to_owned(),
+        state,
+        attrs: attributes(def, provider),
+        tags: def.settings.tags.clone(),
+        aside: false,
+    }
 }
 
 impl Inventory {
@@ -155,20 +174,8 @@ impl Inventory {
     ) -> NodeId {
         self.next_id += 1;
         let id = NodeId(self.next_id);
-        let state = match provider {
-            Provider::Ssh => NodeState::Running,
-            Provider::Local | Provider::Ec2 => NodeState::Absent,
-        };
-        self.nodes.push(Node {
-            id,
-            index: 0,
-            name: def.name.clone(),
-            cluster: cluster.to_owned(),
-            state,
-            attrs: attributes(&def, provider),
-            tags: def.settings.tags.clone(),
-            aside,
-        });
+        let node = new_node(&def, cluster, provider, id, 0);
+        self.nodes.push(Node { aside, ..node });
         let entry = Entry {
             def,
             provider,

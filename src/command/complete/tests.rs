@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::NodeId;
+use crate::model::{NodeId, NodeState};
 
 /// Three nodes: master, and two workers.
 fn nodes() -> Vec<Node> {
