@@ -154,9 +154,9 @@ impl App {
 }
 
 const HEAD: &str = "\
-# Made by dust ssh-config. With this, ssh, scp, sftp, rsync, git and ansible reach the nodes over
-# the connections of the dust session that runs. Keep it in a file of its own, and name that at the
-# very top of ~/.ssh/config:  Include dust.conf
+# Made by dust ssh-config. With this, ssh, scp, sftp, rsync, git and ansible
+# reach the nodes over the connections of the dust session that runs. Keep it in
+# ~/.ssh/dust.conf, and begin ~/.ssh/config with:  Include dust.conf
 ";
 
 /// A text that stays on its line.

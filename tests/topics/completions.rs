@@ -200,3 +200,21 @@ fn nothing_is_said_where_nothing_is_known() {
         );
     }
 }
+
+/// A package may lack the files: the program has them, too.
+#[test]
+fn the_program_prints_the_scripts() {
+    let env = Env::new();
+    for (shell, file) in [
+        ("bash", "dust.bash"),
+        ("zsh", "_dust"),
+        ("fish", "dust.fish"),
+    ] {
+        let committed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
+        let committed = fs::read_to_string(committed.join(file)).unwrap();
+        assert!(
+            answer(&env, &["completions", shell]) == committed,
+            "{shell}"
+        );
+    }
+}

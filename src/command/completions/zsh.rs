@@ -198,14 +198,12 @@ _dust_topics() {
 _dust_first() {
     local -a commands=(
 @COMMANDS@
-    ) subcommands=(
 @SUBS@
     )
     if [[ $PREFIX == @* ]]; then
         _dust_targets
     else
         _describe -t commands command commands
-        _describe -t subcommands subcommand subcommands
         _dust_ask command
     fi
 }
