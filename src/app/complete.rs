@@ -34,6 +34,13 @@ impl App {
                 all.extend(self.programs(&found.prefix));
                 all
             },
+            What::Topic => {
+                let mut all = own(&found, self);
+                let names = self.drop_ins.ready().map(|one| one.name.clone());
+                let names = names.filter(|name| name.starts_with(&found.prefix));
+                all.extend(names.map(Candidate::word));
+                all
+            },
             _ => own(&found, self),
         };
         candidates.truncate(CANDIDATES_MAX);

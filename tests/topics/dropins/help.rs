@@ -147,7 +147,9 @@ fn tab_knows_them_and_slips_are_recognised() {
     pty.command("zznew");
     pty.wait_row("brand new");
     pty.wait_prompt();
-    pty.command("help zznew");
+    pty.send("help zzn\t");
+    pty.wait_typed("help zznew");
+    pty.send("\r");
     pty.wait_words(&["zznew [TARGET]"]);
     pty.wait_prompt();
     pty.send("zzn\t");
