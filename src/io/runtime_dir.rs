@@ -72,17 +72,19 @@ pub fn for_start() -> Result<RuntimeDir> {
     Err(last.unwrap_or_else(|| Error::failed("there is no place for the session's socket")))
 }
 
-/// All folders in which sessions may run, and why one that is there is not used.
+/// All folders in which sessions may run, and why the best place is not used, if that is there. Any
+/// other one is passed over: else anybody could be in everybody's way, by a folder in /tmp.
 pub fn existing() -> (Vec<RuntimeDir>, Option<Error>) {
     let mut untrusted = None;
     let mut found = Vec::new();
-    for path in places() {
+    for (nth, path) in places().into_iter().enumerate() {
         if path.symlink_metadata().is_err() {
             continue;
         }
         match RuntimeDir::open(&path) {
             Ok(folder) => found.push(folder),
-            Err(error) => untrusted = untrusted.or(Some(error)),
+            Err(error) if nth == 0 => untrusted = Some(error),
+            Err(_) => {},
         }
     }
     (found, untrusted)
@@ -91,7 +93,7 @@ pub fn existing() -> (Vec<RuntimeDir>, Option<Error>) {
 /// The socket of a running session, and its path; why there is none, if that is not clear.
 pub fn find(name: &str) -> Result<Option<(UnixStream, PathBuf)>> {
     let (folders, untrusted) = existing();
-    for folder in folders {
+    for folder in &folders {
         if let Some(stream) = folder.connect(name)? {
             return Ok(Some((stream, folder.socket(name))));
         }
@@ -350,6 +352,11 @@ impl Listener {
     pub fn is_there(&self) -> bool {
         let here = fs::symlink_metadata(&self.path);
         here.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.inode)
+    }
+
+    /// Nothing is to be removed: another one takes its place, and the log goes on.
+    pub fn forget(&self) {
+        self.removed.set(true);
     }
 
     /// Takes the socket out of the folder, if it still is the one there, and a log that says nothing.

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::io::runtime_dir;
 use crate::wire::{Info, ToClient, ToServer, is_session_name};
 use std::fmt::Write as _;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 
 /// Does what a subcommand about sessions says; dust's exit status.
 pub(in crate::io) fn ask(what: Sub, name: Option<String>, json: bool) -> Result<u8> {
@@ -93,8 +93,14 @@ fn detach(name: Option<String>) -> Result<u8> {
 fn detach_node(node: &str) -> Result<u8> {
     let mut known = None;
     for name in runtime_dir::names() {
-        let Some(mut peer) = meet::find(&name)? else {
-            continue;
+        let mut peer = match meet::find(&name) {
+            Ok(Some(peer)) => peer,
+            Ok(None) => continue,
+            // Another one may have it.
+            Err(error) => {
+                known = known.or(Some(error));
+                continue;
+            },
         };
         match told(&mut peer, &ToServer::DetachNode(node.to_owned())) {
             Ok(text) => return Ok(print(&format!("{text}\n"))),
@@ -116,23 +122,23 @@ fn told(peer: &mut Peer, message: &ToServer<'_>) -> Result<String> {
 }
 
 fn kill(name: &str) -> Result<u8> {
-    let Some(peer) = meet::find(name)? else {
+    let Some(mut peer) = meet::find(name)? else {
         return Err(no_session(name));
     };
     say(&peer, &ToServer::Kill)?;
-    // The end of its process is the end of this connection.
     let failed = |error: io::Error| Error::failed(format!("session {name}: {error}"));
     peer.stream.set_read_timeout(None).map_err(failed)?;
-    let mut rest = [0; 4096];
-    loop {
-        match (&peer.stream).read(&mut rest) {
-            Ok(0) => return Ok(0),
-            Ok(_) => {},
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(0),
-            Err(error) => return Err(failed(error)),
-        }
-    }
+    let mut refused = None;
+    // The end of its process is the end of this connection: nothing else is waited for.
+    let gone = peer.answer(|message| match message {
+        ToClient::Refused(status, why) => {
+            refused = Some(meet::refused(status, why));
+            Some(Ok(()))
+        },
+        _ => None,
+    });
+    drop(gone);
+    refused.map_or(Ok(0), Err)
 }
 
 fn print(text: &str) -> u8 {

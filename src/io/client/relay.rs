@@ -5,7 +5,8 @@ use crate::io::clock;
 use crate::io::signals::{Signal, Signals};
 use crate::io::tty::{self, Terminal};
 use crate::model::Size;
-use crate::ui::{RESET, fresh_line};
+use crate::term::screen;
+use crate::ui::fresh_line;
 use crate::wire::{Frames, ToClient, ToServer};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -369,7 +370,7 @@ impl Relay {
         let size = self.size().unwrap_or(Size::DEFAULT);
         // What was cut off in the middle ends here.
         let mut bytes = b"\x18".to_vec();
-        bytes.extend_from_slice(RESET);
+        bytes.extend_from_slice(screen::reset());
         bytes.extend_from_slice(&fresh_line(size));
         self.write_until(&bytes, clock::now() + LAST_WORDS);
     }
@@ -459,7 +460,8 @@ mod tests {
         assert_eq!(modes(), before);
         let mut told = [0; 4096];
         let count = nix::unistd::read(&pty.master, &mut told).unwrap();
-        let reset = told[..count].windows(RESET.len()).any(|part| part == RESET);
+        let reset = screen::reset();
+        let reset = told[..count].windows(reset.len()).any(|part| part == reset);
         assert!(reset, "{:?}", String::from_utf8_lossy(&told[..count]));
     }
 }

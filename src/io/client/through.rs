@@ -240,7 +240,10 @@ impl Run {
             stream |= PollFlags::POLLOUT;
         }
         let mut fds = Vec::new();
-        if !ended {
+        // That it is closed is always told, whatever is asked: while nothing is to be read or written it
+        // is not looked at.
+        let looked_at = !ended && !stream.is_empty();
+        if looked_at {
             fds.push(PollFd::new(self.peer.stream.as_fd(), stream));
         }
         let input = self.input.as_ref().filter(|_| self.up.len() < HELD_MAX);
@@ -267,7 +270,11 @@ impl Run {
         if ended {
             return Ok((false, false));
         }
-        Ok((input.is_some() && some(1), some(0) && !full))
+        let first = usize::from(looked_at);
+        Ok((
+            input.is_some() && some(first),
+            looked_at && some(0) && !full,
+        ))
     }
 
     fn take_input(&mut self) {

@@ -73,6 +73,8 @@ pub(in crate::io) struct Clients {
     next: ClientId,
     /// More may wait to be let in.
     pub(super) door: bool,
+    /// When some are to be let in for whom there was no room.
+    pub(super) knock_again: Option<Instant>,
     /// So many channels may be open.
     pub(super) channels_max: usize,
     /// Whose channels are of no more use.
@@ -108,6 +110,7 @@ impl Clients {
             all: BTreeMap::new(),
             next: 0,
             door: false,
+            knock_again: None,
             channels_max,
             returned: Vec::new(),
             active: None,
@@ -326,7 +329,10 @@ impl Clients {
                     client.paused = false;
                     news.push(News::Drained(*id));
                 },
-                State::Leaving | State::Dismissed if client.queue.is_empty() => gone.push(*id),
+                // At the end of the session they wait for the end of this process.
+                State::Leaving | State::Dismissed if client.queue.is_empty() && !self.ending => {
+                    gone.push(*id);
+                },
                 _ => {},
             }
         }
@@ -339,7 +345,8 @@ impl Clients {
     /// When [`Self::tick`] must be called at the latest.
     pub(in crate::io) fn next_deadline(&self) -> Option<Instant> {
         let clients = self.all.values().filter_map(Client::deadline);
-        clients.chain(self.watch.due()).min()
+        let others = [self.watch.due(), self.knock_again];
+        clients.chain(others.into_iter().flatten()).min()
     }
 
     /// Time has passed: nobody waits any longer for those who take nothing, or say nothing.
@@ -407,6 +414,8 @@ impl Clients {
         } else {
             client.queue.clear();
         }
+        // However long it has taken nothing, it has time for this.
+        client.progress = now;
         client.send(&ToClient::Detached(text), now);
         client.state = State::Leaving;
         if self.active == Some(id) {

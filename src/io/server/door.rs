@@ -6,12 +6,14 @@ use crate::io::runtime_dir;
 use crate::wire::ToClient;
 use mio::Poll;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// More clients than this are turned away; those with channels do not count.
 const CLIENTS_MAX: usize = 64;
 /// So many are let in at once: most then say what they want before others come.
 const GUESTS: usize = 32;
+/// When somebody who could not be let in is tried again.
+const KNOCK_AGAIN: Duration = Duration::from_millis(100);
 /// What fails after this is no fault of the client: dust's status for it.
 const FAILED: u8 = 1;
 
@@ -24,6 +26,10 @@ impl Clients {
     /// Lets in some of those who wait at the door. What they say first is to be heard before others
     /// are let in.
     pub(in crate::io) fn accept(&mut self, poll: &Poll, now: Instant) {
+        if self.knock_again.is_some_and(|at| at <= now) {
+            self.knock_again = None;
+            self.door = true;
+        }
         if !self.door {
             return;
         }
@@ -38,8 +44,13 @@ impl Clients {
             let stream = match self.listener.accept() {
                 Ok(stream) => stream,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // Nobody waits; or there are no more files, and whoever waits goes on waiting.
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // There are no more files: whoever waits goes on waiting, and nobody tells again.
+                Err(_) => {
+                    self.knock_again = Some(now + KNOCK_AGAIN);
+                    return;
+                },
             };
             let mut client = Client::new(stream, &self.hello, now);
             let own = nix::unistd::getuid().as_raw();

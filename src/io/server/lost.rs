@@ -143,6 +143,7 @@ impl Clients {
         let listener = folder.bind(&self.name)?;
         let old = self.listener.fd();
         drop(poll.registry().deregister(&mut SourceFd(&old)));
+        self.listener.forget();
         self.listener = listener;
         drop(self.register(poll));
         self.watch_folder(poll);

@@ -72,7 +72,14 @@ impl ReplySwallower {
 
     /// When [`Self::tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        (!self.partial.is_empty()).then(|| self.since + REST_WAIT)
+        if self.partial.is_empty() {
+            return None;
+        }
+        let rest = self.since + REST_WAIT;
+        match kind(&self.partial) {
+            Kind::Inside => Some(self.until.max(rest)),
+            Kind::Partial | Kind::Reply | Kind::Key => Some(rest),
+        }
     }
 
     /// Passes on what turned out to be a key: Escape, Alt and a letter.

@@ -124,6 +124,20 @@ fn a_stale_socket_is_replaced() {
 }
 
 #[test]
+fn what_lies_in_another_place_is_in_nobodys_way() {
+    let env = Env::new();
+    // As anybody could do in /tmp.
+    let other = env.folder("state").join("dust/run");
+    fs::create_dir_all(&other).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o777)).unwrap();
+    let mut pty = prompt(&env, &[]);
+    let run = env.dust(&["detach", "nowhere"]).run().expect_code(2);
+    assert!(run.err().contains("there is no session nowhere"));
+    pty.command("exit");
+    assert_eq!(pty.wait_exit(), 0);
+}
+
+#[test]
 fn a_folder_that_others_can_use_is_refused() {
     let env = Env::new();
     let folder = env.sockets();

@@ -1,5 +1,6 @@
 //! `dust ssh` and `dust proxy`: other programs over a session's connections.
 
+use std::io::Read as _;
 use std::process::Stdio;
 
 use super::{lab, logins, session};
@@ -8,6 +9,7 @@ use crate::support::env::{DUST, Env};
 use crate::support::pty::{Pty, Terminal};
 use crate::support::run::Dust;
 use crate::support::sshd::Sshd;
+use crate::support::wait_until;
 
 #[test]
 fn a_command_as_ssh_runs_it() {
@@ -36,6 +38,34 @@ fn a_command_as_ssh_runs_it() {
     let run = env.dust(&["-s", "none", "ssh", "n0", "true"]).run();
     run.expect_code(255).expect_notice(&["no session", "n0"]);
     assert_eq!(logins(&sshd), 2);
+}
+
+#[test]
+fn a_reader_that_takes_its_time_costs_nothing() {
+    need!("sshd");
+    let (sshd, env, _file, _pty) = lab(1);
+    // More than a pipe and dust hold, and less than the socket holds besides: the session is done.
+    let mut command = env.command(DUST);
+    command.args(["ssh", "n0", "head -c 250000 /dev/zero"]);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the node has said all", || {
+        sshd.log().contains("Close session")
+    });
+    let stat = format!("/proc/{}/stat", child.id());
+    let sleeps = || {
+        let stat = std::fs::read_to_string(&stat).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('S')
+    };
+    wait_until("it sleeps", || (0..100).all(|_| sleeps()));
+    let mut bytes = Vec::new();
+    let mut out = child.stdout.take().unwrap();
+    out.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes.len(), 250_000);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
