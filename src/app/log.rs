@@ -91,7 +91,7 @@ impl App {
 
     fn begin_log(&mut self, folder: Option<&Path>) -> Result<()> {
         if let Some(folder) = folder {
-            self.host.make_folder(folder).map_err(|error| {
+            self.host.make_folder(folder, true).map_err(|error| {
                 let why = super::nodes::reason(&error);
                 Error::usage(format!("cannot log to {}: {why}", folder.display()))
             })?;

@@ -280,8 +280,9 @@ pub trait Host {
     fn unix_time(&self) -> i64;
     /// The time of day.
     fn wall(&self) -> Wall;
-    /// Makes a folder for this user alone; one that is there will do, if files can be made in it.
-    fn make_folder(&self, path: &Path) -> std::io::Result<()>;
+    /// Makes a folder, for this user alone if it is `private`; one that is there will do, if files can
+    /// be made in it.
+    fn make_folder(&self, path: &Path, private: bool) -> std::io::Result<()>;
     /// Makes an empty file for this user alone; with `replace`, one that is there is emptied.
     fn create_file(&self, path: &Path, replace: bool) -> std::io::Result<()>;
     /// Random bytes.

@@ -385,8 +385,9 @@ impl Host for Machine {
         super::clock::wall()
     }
 
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    fn make_folder(&self, path: &Path, private: bool) -> io::Result<()> {
+        let mode = if private { 0o700 } else { 0o777 };
+        DirBuilder::new().recursive(true).mode(mode).create(path)?;
         let may = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
         Ok(nix::unistd::access(path, may)?)
     }

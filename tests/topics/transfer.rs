@@ -249,12 +249,25 @@ fn failures_are_told_by_node_and_file_and_the_others_go_on() {
         (&["put", "f", "w*"], 2, "w*"),
         (&["get", "n0", "no"], 1, "[n0] no: there is no such file"),
         (&["get", "n0", "no*"], 1, "[n0] no*: nothing there fits"),
-        (&["get", "n0", "f", "no/"], 1, "there is no folder"),
+        (&["get", "n0", "f", "f/"], 1, "cannot make"),
+        (
+            &["get", "n0", "f", "no"],
+            1,
+            "no: there is no such file (a new folder here is no/)",
+        ),
     ] {
         let run = lab.dust(words).run().expect_code(code);
         run.expect_notice(&[notice]);
     }
     assert_eq!(names(&lab.homes[2]), set(&["f"]));
+    lab.dust(&["get", "n2", "f", "new/deep/"])
+        .run()
+        .expect_code(0);
+    let made = lab.env.work().join("new/deep/f.n2");
+    assert!(
+        made.is_file(),
+        "a folder that was named with a slash is made"
+    );
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn the_words_of_get_are_told_apart() {
         ("get n* a b here", 3, ""),
         ("get @n1 a .", 0, "there is no folder"),
         ("get n1 here", 1, ""),
-        ("get n1 a no/", 0, "there is no folder"),
+        ("get n1 a forbidden/", 0, "cannot make"),
         ("get w* a", 0, "w*"),
         ("get n1", 0, "FILE is missing"),
     ] {

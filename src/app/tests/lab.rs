@@ -109,7 +109,7 @@ impl Host for Desk {
             offset: 3600,
         }
     }
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
+    fn make_folder(&self, path: &Path, _private: bool) -> io::Result<()> {
         match path.ends_with("forbidden") {
             true => Err(io::ErrorKind::PermissionDenied.into()),
             false => Ok(()),

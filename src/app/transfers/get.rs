@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::session::sftp::download::{Download, Place, Shared, Wish};
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,13 @@ pub(super) struct Sink {
     pub(super) keys: HashMap<(usize, usize), FileKey>,
 }
 
+impl Sink {
+    /// True if this is the last of several files that were asked for.
+    pub(super) fn last_of_several(&self, path: &[u8]) -> bool {
+        self.patterns.len() > 1 && self.patterns.last().is_some_and(|last| last == path)
+    }
+}
+
 impl App {
     /// `get TARGET FILE… [DIR]`.
     pub(in crate::app) fn get(
@@ -35,11 +43,18 @@ impl App {
     ) -> Result<()> {
         let words = self.get_words(words)?;
         let root = self.full_path(words.dir.as_deref().unwrap_or_else(|| Path::new("")));
-        if !self.host.is_dir(&root) {
-            let text = format!("get: there is no folder {}", root.display());
-            return Err(Error::failed(text));
-        }
         let ids = self.running_of(words.targets.into_iter().collect())?;
+        if !self.host.is_dir(&root) {
+            let slash = |dir: &PathBuf| dir.as_os_str().as_bytes().ends_with(b"/");
+            if !words.dir.as_ref().is_some_and(slash) {
+                let text = format!("get: there is no folder {}", root.display());
+                return Err(Error::failed(text));
+            }
+            self.host.make_folder(&root, false).map_err(|error| {
+                let why = crate::app::reason(&error);
+                Error::failed(format!("get: cannot make {}: {why}", root.display()))
+            })?;
+        }
         let patterns = words.files.iter().map(|file| args::remote(Some(file)));
         let sink = Sink {
             root: Arc::from(root),

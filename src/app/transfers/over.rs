@@ -66,7 +66,14 @@ impl App {
                 self.error(&Error::failed(text));
             }
         } else if nth < FAULTS_TOLD {
-            self.notice_of(id, &format!("{path}: {}", fault.why));
+            let hint = match &transfer.work {
+                // What was meant may have been a folder here.
+                Work::Get(sink) if sink.last_of_several(&fault.path) && !path.contains('/') => {
+                    format!(" (a new folder here is {path}/)")
+                },
+                _ => String::new(),
+            };
+            self.notice_of(id, &format!("{path}: {}{hint}", fault.why));
         }
     }
 
