@@ -60,6 +60,11 @@ impl App {
             return Err(Error::usage(text).hint("log DIR keeps what commands print"));
         }
         let path = self.full_path(file);
+        let same = |recording: &Recording| *recording.path == *path;
+        if self.recording.as_ref().is_some_and(same) {
+            let text = format!("{} is being recorded to already", path.display());
+            return Err(Error::usage(text).hint("record off ends that"));
+        }
         self.host.create_file(&path, replace).map_err(|error| {
             let shown = path.display();
             if error.kind() == std::io::ErrorKind::AlreadyExists {

@@ -209,6 +209,8 @@ fn a_file_that_is_there_stays() {
     pty.wait_row("nothing is recorded");
     pty.command("record -y old.cast");
     pty.wait_words(&["recording raw shells to"]);
+    pty.command("record -y old.cast");
+    pty.wait_words(&["is being recorded to already"]);
     pty.command("record off");
     pty.wait_words(&["recorded to"]);
     // Nothing was entered: an empty recording is one all the same.

@@ -121,6 +121,19 @@ fn hostsfile_keeps_what_else_is_there() {
     run("n0", &["--remove"]);
     let text = fs::read_to_string(&hosts).unwrap();
     assert_eq!(text, "127.0.0.1 localhost\n# mine\n");
+    // A last line that does not end stays a line of its own.
+    fs::write(&hosts, "127.0.0.1 localhost").unwrap();
+    run("n0", &[]);
+    run("n0", &["--remove"]);
+    let text = fs::read_to_string(&hosts).unwrap();
+    assert_eq!(text, "127.0.0.1 localhost\n");
+    // Where the end of the entries is not known, nothing is taken away.
+    let broken = "# dust: begin\n10.0.0.1 db\n127.0.0.1 localhost\n";
+    fs::write(&hosts, broken).unwrap();
+    let words = ["-f", &file, "hostsfile", "n0", "--file", &path];
+    let run = env.dust(&words).run().expect_code(1);
+    assert!(run.all().contains("the marks in"), "{}", run.report());
+    assert_eq!(fs::read_to_string(&hosts).unwrap(), broken);
 }
 
 #[test]
