@@ -1,14 +1,16 @@
-//! Drop-in commands: where they are looked for, what they are started with, how they end, and what
-//! `help` and `commands` say of them.
+//! Drop-in commands: which one a word is, what it is started with, how it ends.
 
+mod look;
 mod nodes;
+mod target;
 
 use super::{App, Effect};
-use crate::command::dropins::{self, DropIn, First, Listing, State, Wants};
-use crate::command::{help, parse, topics};
+use crate::command::dropins::{self, DropIn, Listing, State, Wants};
+use crate::command::parse;
 use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::model::nearest::{nearest, shown};
+use look::After;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -73,21 +75,6 @@ impl LocalEnd {
     }
 }
 
-/// What a look at the folders is for.
-#[derive(Debug, PartialEq, Eq)]
-enum After {
-    /// To know for completion and did-you-mean, and to tell what is not used.
-    Learn,
-    /// `help`.
-    Overview,
-    /// `help WORD`.
-    About(String),
-    /// `commands`.
-    List,
-    /// `commands install`.
-    Install,
-}
-
 /// All that is known of drop-ins.
 #[derive(Debug, Default)]
 pub(super) struct DropIns {
@@ -132,157 +119,6 @@ impl DropIns {
 }
 
 impl App {
-    /// Where drop-ins are looked for, the first place first. `file`: one that will be loaded.
-    fn drop_in_folders(&self, file: Option<&Path>) -> Vec<PathBuf> {
-        let (mut folders, own) = self.host.drop_in_folders();
-        let clusters = self.inventory.clusters().iter().rev();
-        let loaded =
-            clusters.filter_map(|cluster| Some(self.sources.get(&cluster.name)?.0.clone()));
-        let coming = file.map(|file| self.full_path(file));
-        for path in coming.into_iter().chain(loaded) {
-            if let Some(folder) = path.parent() {
-                folders.push(folder.join("commands"));
-            }
-        }
-        folders.extend(own);
-        let mut seen = HashSet::new();
-        folders.retain(|folder| seen.insert(folder.clone()));
-        folders
-    }
-
-    fn ask_drop_ins(&mut self, after: After, ask: DropInAsk) -> u64 {
-        self.next_request += 1;
-        self.drop_ins.asked.insert(self.next_request, vec![after]);
-        self.effects
-            .push_back(Effect::DropIns(self.next_request, ask));
-        self.next_request
-    }
-
-    fn look_for(&mut self, after: After) {
-        // Programs are asked once, not by two looks at a time.
-        let drop_ins = &mut self.drop_ins;
-        if let Some(under_way) = drop_ins.looking
-            && let Some(asked) = drop_ins.asked.get_mut(&under_way)
-        {
-            asked.push(after);
-            return;
-        }
-        let folders = self.drop_in_folders(None);
-        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(folders)));
-    }
-
-    /// Looks what there is, in the background. In a batch nobody needs to know.
-    pub(super) fn learn_drop_ins(&mut self) {
-        if !self.is_batch() {
-            self.look_for(After::Learn);
-        }
-    }
-
-    /// `help`.
-    pub(super) fn help_overview(&mut self) {
-        self.look_for(After::Overview);
-    }
-
-    /// `help WORD`.
-    pub(super) fn help_about(&mut self, word: String) {
-        self.look_for(After::About(word));
-    }
-
-    /// `commands`.
-    pub(super) fn list_drop_ins(&mut self) {
-        self.look_for(After::List);
-    }
-
-    /// `commands install`.
-    pub(super) fn install_drop_ins(&mut self, name: Option<String>) {
-        self.ask_drop_ins(After::Install, DropInAsk::Install(name));
-    }
-
-    /// News of the folders.
-    pub(super) fn drop_in_news(&mut self, request: u64, news: DropInNews) {
-        let Some(after) = self.drop_ins.asked.remove(&request) else {
-            return;
-        };
-        match news {
-            DropInNews::Listed(listing) => {
-                self.drop_ins.listing = listing;
-                self.drop_ins.looking = None;
-                for after in after {
-                    self.drop_ins_listed(after);
-                }
-            },
-            DropInNews::Installed(Ok(lines)) => {
-                for line in lines {
-                    self.notice(&line);
-                }
-                self.learn_drop_ins();
-            },
-            DropInNews::Installed(Err(error)) => self.error(&error),
-        }
-    }
-
-    fn drop_ins_listed(&mut self, after: After) {
-        let listing = &self.drop_ins.listing;
-        match after {
-            After::Overview => {
-                let columns = self.help_columns();
-                let drop_ins = help::drop_ins(listing, columns);
-                self.answer(&(help::about(topics::Subject::Overview, columns) + &drop_ins));
-            },
-            After::About(word) => match listing.find(&word) {
-                Some(found) => {
-                    let text = found.help(self.help_columns());
-                    self.answer(&text);
-                },
-                None => {
-                    let error = match self.near_drop_in(&word) {
-                        Some(near) => Error::usage(format!("no help on `{}`", shown(&word)))
-                            .hint(format!("did you mean {near}?")),
-                        None => topics::subject(&word)
-                            .err()
-                            .unwrap_or_else(|| no_help(&word)),
-                    };
-                    self.error(&error);
-                },
-            },
-            After::List if self.setup.json => {
-                let lines = listing.all.iter().map(as_json);
-                let text: String = lines.collect();
-                self.answer(&text);
-            },
-            After::List if listing.all.is_empty() && listing.folders.is_empty() => {
-                let folders = self.drop_in_folders(None);
-                let folders: Vec<String> = folders
-                    .iter()
-                    .map(|path| path.display().to_string())
-                    .collect();
-                let folders = folders.join(", ");
-                self.notice(&format!(
-                    "no drop-in commands in {folders} (commands install puts some there)"
-                ));
-            },
-            After::List => {
-                let text = help::drop_in_rows(listing, self.help_columns());
-                let places = listing
-                    .ready()
-                    .map(|one| format!("{} is {}\n", one.name, one.path.display()));
-                let text = text.trim_start().to_owned() + &places.collect::<String>();
-                let troubles = listing.troubles();
-                self.answer(&text);
-                for trouble in troubles {
-                    self.notice(&trouble);
-                }
-            },
-            After::Learn | After::Install => {
-                for trouble in self.drop_ins.listing.troubles() {
-                    if self.drop_ins.told.insert(trouble.clone()) {
-                        self.notice(&trouble);
-                    }
-                }
-            },
-        }
-    }
-
     /// The drop-in whose name a word is most likely a slip of.
     pub(super) fn near_drop_in(&self, word: &str) -> Option<String> {
         let mut names: Vec<String> = self.drop_ins.ready().map(|one| one.name.clone()).collect();
@@ -393,51 +229,6 @@ impl App {
         Ok(())
     }
 
-    /// The target among the words, and the arguments.
-    fn drop_in_target(
-        &self,
-        found: &DropIn,
-        mut words: Vec<OsString>,
-    ) -> Result<(Option<String>, Vec<OsString>)> {
-        let first = words
-            .first()
-            .map(|word| word.to_string_lossy().into_owned());
-        let target = match dropins::first(found.hints.wants, first.as_deref())? {
-            First::Nothing => return Ok((None, words)),
-            First::End => None,
-            First::Target(target) | First::Surely(target) => {
-                if let Err(error) = self.resolve(target) {
-                    return Err(match dropins::first(Wants::Optional, first.as_deref()) {
-                        Ok(First::Surely(_)) if found.hints.wants == Wants::Optional => {
-                            error.hint("-- before it says that it is an argument")
-                        },
-                        _ => error,
-                    });
-                }
-                Some(target.to_owned())
-            },
-            First::Maybe(word) => match self.resolve(word) {
-                Ok(_) => Some(word.to_owned()),
-                Err(error) => {
-                    let nodes = self.inventory.nodes().iter();
-                    match nearest(word, nodes.map(|node| node.name.as_str())) {
-                        None => return Ok((None, words)),
-                        // It is there, and out of reach: the error says why.
-                        Some(near) if near == word => return Err(error),
-                        Some(near) => {
-                            let text = format!("`{}` is no node", shown(word));
-                            let end = "-- before it says that it is an argument";
-                            let hint = format!("did you mean {near}? {end}");
-                            return Err(Error::usage(text).hint(hint));
-                        },
-                    }
-                },
-            },
-        };
-        words.remove(0);
-        Ok((target, words))
-    }
-
     fn call(
         &self,
         found: &DropIn,
@@ -513,45 +304,4 @@ impl App {
         }
         kills
     }
-
-    /// `reload`.
-    pub(super) fn reload(&mut self, now: Instant) -> Result<()> {
-        let clusters = self.inventory.clusters().iter();
-        let files = clusters.filter_map(|cluster| self.sources.get(&cluster.name).cloned());
-        let files: Vec<_> = files.collect();
-        let mut result = Ok(());
-        for (path, digest) in files {
-            let same = self.host.read_text(&path);
-            if same.is_ok_and(|text| super::digest(&text) == digest) {
-                self.notice(&format!("{} has not changed", path.display()));
-            } else if let Err(error) = self.load_and_tell(now, &path) {
-                // The others are read all the same.
-                if let Err(before) = std::mem::replace(&mut result, Err(error)) {
-                    self.error(&before);
-                }
-            }
-        }
-        self.learn_drop_ins();
-        result
-    }
-}
-
-fn no_help(word: &str) -> Error {
-    Error::usage(format!("no help on `{}`", shown(word)))
-}
-
-fn as_json(one: &DropIn) -> String {
-    let (used, why) = match &one.state {
-        State::Ready => (true, None),
-        State::Shadowed(why) | State::Refused(why, _) => (false, Some(why)),
-    };
-    let value = serde_json::json!({
-        "command": one.name,
-        "file": one.path.display().to_string(),
-        "usage": one.usage(),
-        "help": one.hints.summary,
-        "used": used,
-        "reason": why,
-    });
-    format!("{value}\n")
 }

@@ -3,10 +3,13 @@
 //! Signals, keys, answers of workers, sockets; then timers; then what was decided is done, output is
 //! written, and the prompt painted once.
 
+mod end;
+mod input;
 mod lent;
 mod local;
 mod pace;
 mod served;
+mod show;
 
 use super::begin::Environment;
 use super::dropins::{Room, Said};
@@ -17,7 +20,7 @@ use super::server::Clients;
 use super::signals::{Signal, Signals};
 use super::tty::{self, Echo, Output};
 use super::worker::{self, Answer, KeyFile, Workers};
-use super::{Place, clock, files, pty::LocalCommand, sys};
+use super::{Place, clock, files, pty::LocalCommand};
 use crate::app::{App, BACKLOG_MAX, Effect, Event};
 use crate::error::{Error, Result};
 use crate::session::life::{self, Method};
@@ -26,23 +29,17 @@ use crate::wire::Frames;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Waker};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long dust may take at its end to write what is left to a slow reader.
-const LAST_WORDS: Duration = Duration::from_secs(60);
-/// A burst of keys is painted once, but not later than after so many reads of it: laying out a line
-/// takes as long as the line is.
-const UNPAINTED_MAX: u32 = 64;
-
 /// What the loop works with.
 #[derive(Debug)]
 pub struct World {
-    /// What was standard input of a batch; fd 0 is /dev/null by now ([`sys::take_stdin`]).
+    /// What was standard input of a batch; fd 0 is /dev/null by now ([`super::sys::take_stdin`]).
     pub(super) stdin: Option<OwnedFd>,
     /// Where the prompt is shown.
     pub(super) front: Option<Front>,
@@ -309,68 +306,6 @@ impl Loop {
         }
     }
 
-    /// Keys, or standard input. A little at a time: nodes have their turn in between.
-    fn take_input(&mut self, now: Instant) {
-        self.input_waits = false;
-        let mut buffer = [0; 16 * 1024];
-        let wanted = self.app.wants_input();
-        let read = match (&self.front, &mut self.input) {
-            (Some(Front::Own(own)), _) => own.terminal.input().read(&mut buffer),
-            (None, Some(input)) if wanted => {
-                if !sys::is_readable(input.as_raw_fd()) {
-                    return;
-                }
-                input.read(&mut buffer)
-            },
-            _ => return,
-        };
-        match read {
-            Ok(0) => {
-                self.input = None;
-                self.app.handle(now, Event::InputEnd);
-            },
-            Ok(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                if let Some(local) = &mut self.local {
-                    if self.app.kills_local(now, bytes) {
-                        local.kill();
-                    }
-                    local.send(bytes);
-                } else {
-                    self.app.handle(now, Event::Input(bytes));
-                }
-                self.input_waits = true;
-            },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.input_waits = true,
-            Err(error) => {
-                self.input = None;
-                self.app.handle(now, Event::InputFailed(error.to_string()));
-            },
-        }
-    }
-
-    /// A batch reads standard input only when it wants it: what is behind belongs to others.
-    fn watch_input(&mut self) {
-        let wanted = self.app.wants_input() && self.local.is_none() && !self.local_child;
-        let Some(input) = &self.input else { return };
-        let fd = input.as_raw_fd();
-        if wanted && !self.input_registered {
-            self.input_registered = true;
-            // A file cannot be waited for, and never blocks.
-            if register(&self.poll, fd, Source::Input, Interest::READABLE).is_err() {
-                self.input_waits = true;
-                self.input_registered = false;
-            } else {
-                self.input_waits = sys::is_readable(fd);
-            }
-        } else if !wanted && self.input_registered {
-            self.input_registered = false;
-            self.input_waits = false;
-            drop(self.poll.registry().deregister(&mut SourceFd(&fd)));
-        }
-    }
-
     fn take_answer(&mut self, now: Instant, answer: Answer) {
         match answer {
             Answer::Resolved(id, attempt, result) => {
@@ -493,157 +428,5 @@ impl Loop {
             }
         }
         self.watch_input();
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        if self.front.is_some() {
-            self.paint();
-            self.flush();
-            return Ok(());
-        }
-        self.flush_clients();
-        if self.out.write(self.app.out()).is_err() {
-            // Nobody reads our output any more: like others, stop without a word (SIGPIPE).
-            self.exit.get_or_insert(141);
-        }
-        drop(self.err.write(self.app.err()));
-        Ok(())
-    }
-
-    /// Shows the next frame, if the one before is taken.
-    fn paint(&mut self) {
-        let keys_wait = self.input_waits || self.keys_wait();
-        let Some(front) = &mut self.front else { return };
-        if let Front::Served(clients) = front
-            && !clients.anybody()
-        {
-            self.app.nobody_looks(true);
-            clients.keep(self.app.out());
-            return;
-        }
-        self.app.nobody_looks(false);
-        // Frames are shown one at a time, and only the newest; what a raw shell prints flows.
-        let takes = if self.app.is_raw_open() {
-            front.takes_more()
-        } else {
-            front.takes_a_frame()
-        };
-        if !takes {
-            return;
-        }
-        if keys_wait && self.unpainted < UNPAINTED_MAX {
-            self.unpainted += 1;
-            return;
-        }
-        self.unpainted = 0;
-        let bytes = self.app.paint();
-        front.show(bytes, clock::now());
-    }
-
-    /// Writes what terminals take now.
-    fn flush(&mut self) {
-        match &mut self.front {
-            Some(Front::Own(own)) => {
-                if own.flush().is_err() {
-                    // The terminal is gone; so is whoever looked at it.
-                    own.screen.clear();
-                    self.exit.get_or_insert(129);
-                }
-                self.flush_clients();
-            },
-            Some(Front::Served(_)) => self.flush_clients(),
-            None => {},
-        }
-    }
-
-    fn suspend(&mut self, now: Instant) {
-        if let Some(Front::Served(_)) = &self.front {
-            self.suspend_active(now);
-            return;
-        }
-        let bytes = self.app.release_terminal();
-        self.show(bytes);
-        self.write_all(Duration::from_secs(1));
-        if let Some(Front::Own(own)) = &self.front {
-            drop(own.terminal.suspend());
-        }
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::SIGTSTP);
-        // SIGCONT paints again.
-    }
-
-    fn show(&mut self, bytes: Vec<u8>) {
-        if let Some(front) = &mut self.front {
-            front.show(bytes, clock::now());
-        }
-    }
-
-    /// Writes all that is left, as long as somebody takes it.
-    fn write_all(&mut self, limit: Duration) {
-        let until = clock::now() + limit;
-        loop {
-            let done = if self.front.is_some() {
-                self.flush();
-                match &self.front {
-                    Some(Front::Served(clients)) => clients.is_flushed(),
-                    front => front.as_ref().is_none_or(Front::takes_a_frame),
-                }
-            } else {
-                let out = self.out.write(self.app.out());
-                let err = self.err.write(self.app.err());
-                (self.app.out().is_empty() && self.app.err().is_empty())
-                    || (out.is_err() && err.is_err())
-            };
-            let left = until.saturating_duration_since(clock::now());
-            if done || left.is_zero() {
-                return;
-            }
-            let mut events = Events::with_capacity(8);
-            drop(
-                self.poll
-                    .poll(&mut events, Some(left.min(Duration::from_millis(100)))),
-            );
-            let signals = self.signals.take();
-            if signals
-                .iter()
-                .any(|signal| matches!(signal, Signal::Interrupt | Signal::Terminate(_)))
-            {
-                return;
-            }
-        }
-    }
-
-    fn end(&mut self, code: u8) -> io::Result<u8> {
-        self.app.finish_files();
-        self.perform();
-        self.workers.end_keep(Duration::from_secs(5));
-        while let Some(answer) = self.workers.answer() {
-            if let Answer::Kept(_) = answer {
-                self.take_answer(clock::now(), answer);
-            }
-        }
-        // A log that could not be written is known only now.
-        let code = match &self.front {
-            Some(_) => code,
-            None => code.max(self.app.status_of_errors()),
-        };
-        if self.front.is_some() {
-            let bytes = self.app.release_terminal();
-            self.show(bytes);
-            if let Some(Front::Served(clients)) = &mut self.front {
-                clients.end(code, clock::now());
-            }
-            self.write_all(Duration::from_secs(1));
-        } else if code != 141 {
-            self.write_all(LAST_WORDS);
-        }
-        if let Some(echo) = &mut self.echo {
-            echo.set(true);
-        }
-        self.workers.end_disk(Duration::from_secs(2));
-        self.links.close_all();
-        if let Some(Front::Served(clients)) = self.front.take() {
-            clients.leave_open();
-        }
-        Ok(code)
     }
 }

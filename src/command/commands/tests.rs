@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::super::options::{FLAGS, SUBCOMMANDS};
 use super::super::parse::{Line, parse, scripted};
-use super::super::table::Need;
+use super::super::table::{Flag, Need};
 use super::super::topics::{FORMS, TOPICS};
 use super::*;
 

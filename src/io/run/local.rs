@@ -1,6 +1,7 @@
 //! Local commands: on the terminal of a prompt, in a pty of their own; in a batch with dust's files.
 
-use super::{LAST_WORDS, Loop, register};
+use super::end::LAST_WORDS;
+use super::{Loop, register};
 use crate::app::{Call, Event};
 use crate::error::{Error, Result};
 use crate::io::begin;
