@@ -1,0 +1,29 @@
+//! Raw shells, as far as the app decides: who has the terminal, and what it is shown.
+
+use super::lab::Lab;
+use crate::app::Event;
+
+/// A prompt whose terminal takes nothing for now: `text` of n0, and Ctrl-C.
+fn unseen(text: &str) -> Lab {
+    let mut lab = Lab::prompt(1);
+    lab.line("@n0 make");
+    let id = lab.id("n0");
+    lab.app.handle(lab.now, Event::Data(id, text.as_bytes()));
+    lab.app.handle(lab.now, Event::Input(b"half\x03"));
+    lab
+}
+
+#[test]
+fn what_a_terminal_did_not_take_is_shown_when_it_is_back() {
+    let mut lab = unseen("one\ntwo\n");
+    for _ in 0..2 {
+        lab.app.regain_terminal();
+    }
+    lab.settle();
+    let rows: Vec<String> = lab.screen.screen().rows(0, 80).collect();
+    let at = rows.iter().position(|row| row == "[n0] one").unwrap();
+    assert_eq!(rows[at + 1], "[n0] two");
+    assert!(rows[at + 2].ends_with("half^C"), "{rows:#?}");
+    assert!(!rows[at + 3].contains("half"), "{rows:#?}");
+    assert_eq!(rows.iter().filter(|row| *row == "[n0] one").count(), 1);
+}
