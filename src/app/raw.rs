@@ -55,6 +55,7 @@ pub(super) struct Desk {
     /// This one gets the terminal as soon as its shell can be entered.
     coming: Option<NodeId>,
     keys: Detach,
+    /// What terminals said of themselves to programs that asked.
     facts: Facts,
     /// Bytes for the terminal, of the shell in front.
     out: Vec<u8>,
@@ -253,6 +254,7 @@ impl App {
         let Some(id) = self.desk.front else {
             return bytes;
         };
+        self.desk.facts.hear(bytes);
         let mut typed = Vec::new();
         let fed = self.desk.keys.feed(bytes, now, &mut typed);
         self.record_input(&typed);

@@ -450,7 +450,7 @@ impl Lab {
             .handle(self.now, Event::Channel(id, ChannelId::FEED, event));
     }
 
-    fn data(&mut self, id: NodeId, bytes: &[u8]) {
+    pub(super) fn data(&mut self, id: NodeId, bytes: &[u8]) {
         self.app.handle(self.now, Event::Data(id, bytes));
     }
 
@@ -474,6 +474,25 @@ impl Lab {
         let id = self.id(node);
         let number = self.numbers.get(&id).expect("a command was sent");
         let mark = format!("\u{1e}{NONCE}::{number}:i\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// The raw shell of a node shows its person's prompt, for the `count`th time.
+    pub(super) fn raw_prompt(&mut self, node: &str, count: u32) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("it was entered");
+        let mark = format!("\u{1e}{NONCE}:0:{count}:{number}:p\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// The raw shell of a node is in line mode again.
+    pub(super) fn lined(&mut self, node: &str) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("it was entered");
+        let next = number.parse::<u32>().unwrap() + 1;
+        let mark = format!("\u{1e}{NONCE}:0:{next}:0:\u{1e}");
         self.data(id, mark.as_bytes());
         self.settle();
     }

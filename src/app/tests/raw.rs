@@ -2,6 +2,7 @@
 
 use super::lab::Lab;
 use crate::app::Event;
+use std::time::Duration;
 
 /// A prompt whose terminal takes nothing for now: `text` of n0, and Ctrl-C.
 fn unseen(text: &str) -> Lab {
@@ -26,4 +27,18 @@ fn what_a_terminal_did_not_take_is_shown_when_it_is_back() {
     assert!(rows[at + 2].ends_with("half^C"), "{rows:#?}");
     assert!(!rows[at + 3].contains("half"), "{rows:#?}");
     assert_eq!(rows.iter().filter(|row| *row == "[n0] one").count(), 1);
+}
+
+#[test]
+fn programs_in_the_background_get_the_answers_of_the_terminal_that_was_there() {
+    let mut lab = Lab::prompt(1);
+    lab.line("@n0");
+    lab.raw_prompt("n0", 1);
+    lab.keys("\x1b]11;rgb:1111/2222/3333\x07");
+    lab.keys("\x03\x03\x03");
+    lab.took("n0");
+    lab.says("n0", "\x1b]11;?\x07");
+    lab.after(Duration::from_millis(20));
+    let answers = lab.took("n0");
+    assert!(answers.contains("11;rgb:1111/2222/3333"), "{answers:?}");
 }
