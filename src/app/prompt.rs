@@ -90,6 +90,11 @@ impl Prompt {
         self.decoder.next_deadline()
     }
 
+    /// A line is typed, and nothing is asked.
+    pub(super) fn takes_lines(&self) -> bool {
+        matches!(self.entry, Entry::Line)
+    }
+
     fn view<'a>(&'a self, prompt: &'a str, below: &'a [String], secret: &'a str) -> PromptView<'a> {
         let (prompt, editor) = match &self.entry {
             Entry::Line => (prompt, Some(&self.editor)),

@@ -145,6 +145,14 @@ impl App {
     /// Enters the raw shell that is awaited, if its shell can be entered by now.
     pub(super) fn enter_coming(&mut self, now: Instant) {
         let Some(id) = self.desk.coming else { return };
+        // What is typed is for somebody else: a local command, or who asked.
+        let free = match &self.mode {
+            super::Mode::Prompt(prompt) => prompt.takes_lines() && !self.local_runs,
+            super::Mode::Batch(_) => false,
+        };
+        if !free {
+            return;
+        }
         let secret = self.questions.wants_secret_of(id);
         let Some(run) = self.fleet.get_mut(id) else {
             return;

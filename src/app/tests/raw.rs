@@ -1,7 +1,7 @@
 //! Raw shells, as far as the app decides: who has the terminal, and what it is shown.
 
 use super::lab::Lab;
-use crate::app::Event;
+use crate::app::{Event, LocalEnd};
 use std::time::Duration;
 
 /// A prompt whose terminal takes nothing for now: `text` of n0, and Ctrl-C.
@@ -41,4 +41,60 @@ fn programs_in_the_background_get_the_answers_of_the_terminal_that_was_there() {
     lab.after(Duration::from_millis(20));
     let answers = lab.took("n0");
     assert!(answers.contains("11;rgb:1111/2222/3333"), "{answers:?}");
+}
+
+/// A prompt where n0's raw shell is awaited, and what makes it come.
+fn awaited() -> (Lab, impl FnOnce(&mut Lab)) {
+    let mut lab = Lab::prompt(2);
+    lab.mute = true;
+    lab.line("@n0");
+    assert!(!lab.app.is_raw_open());
+    let come = |lab: &mut Lab| {
+        lab.mute = false;
+        lab.boots("n0");
+    };
+    (lab, come)
+}
+
+#[test]
+fn a_raw_shell_that_comes_leaves_the_terminal_to_a_local_command() {
+    let (mut lab, come) = awaited();
+    lab.line("!vim x");
+    assert!(lab.app.local_runs());
+    come(&mut lab);
+    assert!(!lab.app.is_raw_open());
+    let end = LocalEnd {
+        code: 0,
+        signal: None,
+    };
+    lab.app.handle(lab.now, Event::LocalEnded(Ok(end)));
+    lab.settle();
+    assert!(lab.app.is_raw_open());
+}
+
+#[test]
+fn a_raw_shell_that_comes_gets_nothing_of_a_password() {
+    let (mut lab, come) = awaited();
+    lab.mute = false;
+    lab.line("@n1 sudo id");
+    lab.says("n1", "Password: ");
+    lab.after(Duration::from_secs(1));
+    assert!(lab.last_row().contains("password for"), "{:?}", lab.rows());
+    lab.keys("hun");
+    come(&mut lab);
+    assert!(!lab.app.is_raw_open());
+    lab.took("n0");
+    lab.keys("ter2\r");
+    assert!(lab.app.is_raw_open());
+    assert!(lab.took("n1").contains("hunter2"));
+    assert!(!lab.took("n0").contains("ter2"));
+}
+
+#[test]
+fn a_shell_that_shows_no_prompt_can_be_entered() {
+    let (mut lab, _) = awaited();
+    lab.after(Duration::from_secs(10));
+    assert!(lab.app.is_raw_open());
+    lab.keys("ls\r");
+    assert!(lab.took("n0").ends_with("ls\r"));
 }
