@@ -126,12 +126,10 @@ impl App {
             let text = "a raw shell is entered from dust's prompt";
             return Err(Error::usage(text).hint("`dust ssh NODE` is for the command line"));
         }
-        if self.desk.rooms.contains_key(&id) {
-            self.come_to_front(id);
-            return Ok(());
+        if !self.desk.rooms.contains_key(&id) {
+            self.prepare(now, id)?;
+            self.want(id);
         }
-        self.prepare(now, id)?;
-        self.want(id);
         self.desk.coming = Some(id);
         self.enter_coming(now);
         Ok(())
@@ -151,6 +149,13 @@ impl App {
             super::Mode::Batch(_) => false,
         };
         if !free {
+            return;
+        }
+        if let Some(room) = self.desk.rooms.get(&id) {
+            // On its way to the lines that wait for it, it would take no keys.
+            if room.back_by.is_none() {
+                self.come_to_front(id);
+            }
             return;
         }
         let secret = self.questions.wants_secret_of(id);

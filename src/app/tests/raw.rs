@@ -98,3 +98,54 @@ fn a_shell_that_shows_no_prompt_can_be_entered() {
     lab.keys("ls\r");
     assert!(lab.took("n0").ends_with("ls\r"));
 }
+
+/// A prompt, and n0's shell at its person's prompt in the background.
+fn behind() -> Lab {
+    let mut lab = Lab::prompt(2);
+    lab.line("@n0");
+    lab.raw_prompt("n0", 1);
+    assert!(lab.app.is_raw_open());
+    lab.keys("\x03\x03\x03");
+    assert!(!lab.app.is_raw_open());
+    lab.raw_prompt("n0", 2);
+    lab.took("n0");
+    lab
+}
+
+#[test]
+fn a_shell_that_leaves_raw_mode_for_a_line_is_entered_behind_that_line() {
+    let mut lab = behind();
+    lab.line("@n0 make");
+    assert!(lab.took("n0").contains("_dust_x"));
+    lab.line("@n0");
+    assert!(!lab.app.is_raw_open());
+    assert!(lab.last_row().contains("(n0 comes)"), "{:?}", lab.rows());
+    lab.lined("n0");
+    assert!(lab.took("n0").contains("make"));
+    assert!(lab.app.is_raw_open());
+    lab.says("n0", "cc one.c");
+    assert_eq!(lab.last_row(), "cc one.c");
+}
+
+#[test]
+fn a_shell_that_does_not_leave_raw_mode_can_be_entered() {
+    let mut lab = behind();
+    lab.line("@n0 make");
+    lab.line("@n0");
+    for _ in 0..20 {
+        lab.after(Duration::from_millis(250));
+    }
+    assert!(lab.app.is_raw_open());
+    lab.took("n0");
+    lab.keys("x");
+    assert_eq!(lab.took("n0"), "x");
+    lab.says("n0", "seen");
+    assert_eq!(lab.last_row(), "seen");
+    // It leaves after all: whoever is there gets it back at once.
+    lab.lined("n0");
+    assert!(lab.app.is_raw_open());
+    assert!(lab.took("n0").contains("_dust_f"));
+    lab.raw_prompt("n0", 1);
+    lab.keys("y");
+    assert_eq!(lab.took("n0"), "y");
+}
