@@ -618,6 +618,7 @@ impl App {
     /// batch.
     fn advance(&mut self, now: Instant) {
         self.run_deferred(now);
+        self.enter_coming(now);
         self.batch_advance(now);
         self.cloud_advance(now);
         self.connect_some(now);

@@ -37,13 +37,34 @@ pub(super) struct Prompt {
     entry: Entry,
     /// Bytes for the terminal that must go before anything else.
     ready: Vec<u8>,
+    /// From where on they can be shown on any terminal, and the prompt that they begin at: lines
+    /// that were entered, and what was printed above them.
+    entered: Option<(usize, Vec<u8>)>,
     shown: bool,
 }
 
 impl Prompt {
     /// Bytes for the terminal that go before anything else.
     pub(super) fn take_ready(&mut self) -> Vec<u8> {
+        self.entered = None;
         std::mem::take(&mut self.ready)
+    }
+
+    /// The terminal is at the start of a row, and nothing is known of what it shows. What it, or the
+    /// one before it, was to be shown of lines that were entered follows.
+    fn begin_anew(&mut self) {
+        let entered = self.entered.take();
+        let ready = std::mem::replace(&mut self.ready, RESET.to_vec());
+        let painter = std::mem::take(&mut self.painter);
+        self.shown = false;
+        self.ready.extend_from_slice(&fresh_line(self.size));
+        if let Some((from, prompt)) = entered {
+            self.entered = Some((self.ready.len(), Vec::new()));
+            self.ready.extend_from_slice(&prompt);
+            let entered = ready.get(from..).unwrap_or_default();
+            self.ready.extend_from_slice(entered);
+            self.ready.extend_from_slice(&painter.away());
+        }
     }
 
     pub(super) fn new(size: Size, colours: bool) -> Self {
@@ -56,6 +77,7 @@ impl Prompt {
             palette: Palette::new(colours),
             entry: Entry::Line,
             ready: fresh_line(size),
+            entered: None,
             shown: false,
         }
     }
@@ -66,6 +88,11 @@ impl Prompt {
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.decoder.next_deadline()
+    }
+
+    /// A line is typed, and nothing is asked.
+    pub(super) fn takes_lines(&self) -> bool {
+        matches!(self.entry, Entry::Line)
     }
 
     fn view<'a>(&'a self, prompt: &'a str, below: &'a [String], secret: &'a str) -> PromptView<'a> {
@@ -342,9 +369,12 @@ impl App {
             },
             None => {},
         }
+        let before = painter.again();
         let mut bytes = painter.turn(&out, &view);
         bytes.extend_from_slice(&painter.commit(&view));
         prompt.painter = painter;
+        let from = prompt.ready.len();
+        prompt.entered.get_or_insert((from, before));
         prompt.ready.extend_from_slice(&bytes);
     }
 
@@ -410,7 +440,7 @@ impl App {
             let Mode::Prompt(prompt) = &mut self.mode else {
                 return Vec::new();
             };
-            return std::mem::take(&mut prompt.ready);
+            return prompt.take_ready();
         }
         let (text, below) = self.prompt_rows();
         self.printer.close(&mut self.out);
@@ -419,7 +449,7 @@ impl App {
             return Vec::new();
         };
         let mut painter = std::mem::take(&mut prompt.painter);
-        let mut bytes = std::mem::take(&mut prompt.ready);
+        let mut bytes = prompt.take_ready();
         let secret = match &prompt.entry {
             Entry::Secret(line) => line.prompt().to_owned(),
             _ => String::new(),
@@ -444,7 +474,7 @@ impl App {
             return Vec::new();
         };
         let mut painter = std::mem::take(&mut prompt.painter);
-        let mut bytes = std::mem::take(&mut prompt.ready);
+        let mut bytes = prompt.take_ready();
         if prompt.shown {
             if !out.is_empty() {
                 let view = prompt.view(&text, &below, "");
@@ -500,10 +530,7 @@ impl App {
             return;
         }
         if let Mode::Prompt(prompt) = &mut self.mode {
-            prompt.shown = false;
-            prompt.painter = Painter::new();
-            prompt.ready = RESET.to_vec();
-            prompt.ready.extend_from_slice(&fresh_line(prompt.size));
+            prompt.begin_anew();
         }
     }
 

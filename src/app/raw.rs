@@ -55,6 +55,7 @@ pub(super) struct Desk {
     /// This one gets the terminal as soon as its shell can be entered.
     coming: Option<NodeId>,
     keys: Detach,
+    /// What terminals said of themselves to programs that asked.
     facts: Facts,
     /// Bytes for the terminal, of the shell in front.
     out: Vec<u8>,
@@ -125,12 +126,10 @@ impl App {
             let text = "a raw shell is entered from dust's prompt";
             return Err(Error::usage(text).hint("`dust ssh NODE` is for the command line"));
         }
-        if self.desk.rooms.contains_key(&id) {
-            self.come_to_front(id);
-            return Ok(());
+        if !self.desk.rooms.contains_key(&id) {
+            self.prepare(now, id)?;
+            self.want(id);
         }
-        self.prepare(now, id)?;
-        self.want(id);
         self.desk.coming = Some(id);
         self.enter_coming(now);
         Ok(())
@@ -144,6 +143,21 @@ impl App {
     /// Enters the raw shell that is awaited, if its shell can be entered by now.
     pub(super) fn enter_coming(&mut self, now: Instant) {
         let Some(id) = self.desk.coming else { return };
+        // What is typed is for somebody else: a local command, or who asked.
+        let free = match &self.mode {
+            super::Mode::Prompt(prompt) => prompt.takes_lines() && !self.local_runs,
+            super::Mode::Batch(_) => false,
+        };
+        if !free {
+            return;
+        }
+        if let Some(room) = self.desk.rooms.get(&id) {
+            // On its way to the lines that wait for it, it would take no keys.
+            if room.back_by.is_none() {
+                self.come_to_front(id);
+            }
+            return;
+        }
         let secret = self.questions.wants_secret_of(id);
         let Some(run) = self.fleet.get_mut(id) else {
             return;
@@ -253,6 +267,7 @@ impl App {
         let Some(id) = self.desk.front else {
             return bytes;
         };
+        self.desk.facts.hear(bytes);
         let mut typed = Vec::new();
         let fed = self.desk.keys.feed(bytes, now, &mut typed);
         self.record_input(&typed);

@@ -98,7 +98,6 @@ impl App {
             self.effects.push_back(Effect::Flush(id));
         }
         self.next_command(now, id);
-        self.enter_coming(now);
     }
 
     fn shell_ready(&mut self, now: Instant, id: NodeId) {

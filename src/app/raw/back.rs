@@ -57,8 +57,14 @@ impl App {
 
     /// The shell is in line mode again.
     pub(in crate::app) fn raw_lined(&mut self, id: NodeId) {
-        if self.desk.front != Some(id) {
-            self.leave_room(id);
+        let in_front = self.desk.front == Some(id);
+        if in_front {
+            self.leave_front();
+        }
+        self.leave_room(id);
+        if in_front {
+            // It took its time, and somebody is there again: here is a shell.
+            self.desk.coming = Some(id);
         }
     }
 
@@ -212,7 +218,7 @@ impl App {
             .collect();
         for id in late {
             if let Some(shell) = self.fleet.get_mut(id).and_then(|run| run.shell.as_mut()) {
-                shell.enter_raw();
+                shell.stay_raw();
             }
             self.not_at_prompt(now, id, None);
         }

@@ -157,6 +157,8 @@ pub(super) struct Lab {
     pub(super) silent: BTreeSet<String>,
     /// Addresses that let nobody in.
     pub(super) closed: BTreeSet<String>,
+    /// Shells of nodes show no prompt.
+    pub(super) mute: bool,
     /// The host key that nodes present; none: one that is known.
     pub(super) host_key: Option<[u8; 32]>,
     addresses: BTreeMap<NodeId, String>,
@@ -315,6 +317,7 @@ impl Lab {
             deaf: BTreeSet::new(),
             silent: BTreeSet::new(),
             closed: BTreeSet::new(),
+            mute: false,
             host_key: None,
             addresses: BTreeMap::new(),
             screen: vt100::Parser::new(24, 80, 1000),
@@ -435,6 +438,9 @@ impl Lab {
             },
             Effect::Open(id, ..) => {
                 self.link(id, 0, LifeEvent::Opened);
+                if self.mute {
+                    return;
+                }
                 self.data(id, format!("Welcome!\n\u{1e}{NONCE}:0:0:\u{1e}").as_bytes());
             },
             other => self.others.push(other),
@@ -450,7 +456,7 @@ impl Lab {
             .handle(self.now, Event::Channel(id, ChannelId::FEED, event));
     }
 
-    fn data(&mut self, id: NodeId, bytes: &[u8]) {
+    pub(super) fn data(&mut self, id: NodeId, bytes: &[u8]) {
         self.app.handle(self.now, Event::Data(id, bytes));
     }
 
@@ -474,6 +480,32 @@ impl Lab {
         let id = self.id(node);
         let number = self.numbers.get(&id).expect("a command was sent");
         let mark = format!("\u{1e}{NONCE}::{number}:i\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// The login shell of a node shows its first prompt.
+    pub(super) fn boots(&mut self, node: &str) {
+        let id = self.id(node);
+        self.data(id, format!("Welcome!\n\u{1e}{NONCE}:0:0:\u{1e}").as_bytes());
+        self.settle();
+    }
+
+    /// The raw shell of a node shows its person's prompt, for the `count`th time.
+    pub(super) fn raw_prompt(&mut self, node: &str, count: u32) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("it was entered");
+        let mark = format!("\u{1e}{NONCE}:0:{count}:{number}:p\u{1e}");
+        self.data(id, mark.as_bytes());
+        self.settle();
+    }
+
+    /// The raw shell of a node is in line mode again.
+    pub(super) fn lined(&mut self, node: &str) {
+        let id = self.id(node);
+        let number = self.numbers.get(&id).expect("it was entered");
+        let next = number.parse::<u32>().unwrap() + 1;
+        let mark = format!("\u{1e}{NONCE}:0:{next}:0:\u{1e}");
         self.data(id, mark.as_bytes());
         self.settle();
     }

@@ -7,6 +7,7 @@ mod jumps;
 mod keeping;
 mod lab;
 mod lending;
+mod raw;
 mod saying;
 mod settings;
 

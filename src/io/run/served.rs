@@ -221,6 +221,7 @@ impl Loop {
             return;
         }
         let unix_time = clock::unix_time();
+        self.show_rest(now, id);
         let Some(clients) = self.clients() else {
             return;
         };
@@ -279,11 +280,26 @@ impl Loop {
         if self.local.is_some() {
             self.show_local(now, id);
         } else if others {
+            self.show_rest(now, id);
             let note = "[this terminal was behind: some output is left out here]\r\n";
             let bytes = self.app.redraw(if missed { note } else { "" });
             self.show_one(now, id, bytes);
         } else {
             self.show_anew(now, id);
+        }
+    }
+
+    /// All but this client are shown what waits: it gets that with the picture as it is now.
+    fn show_rest(&mut self, now: Instant, but: ClientId) {
+        if self.local.is_some() {
+            return;
+        }
+        let Some(Front::Served(clients)) = &mut self.front else {
+            return;
+        };
+        if clients.others_than(but) {
+            let bytes = self.app.paint();
+            clients.show_others(Some(but), bytes, now);
         }
     }
 

@@ -242,12 +242,25 @@ impl Clients {
 
     /// Bytes for all terminals. One that has too much to take already gets no more of it.
     pub(in crate::io) fn show(&mut self, bytes: Vec<u8>, now: Instant) {
+        self.show_others(None, bytes, now);
+    }
+
+    /// Bytes for all terminals but this one.
+    pub(in crate::io) fn show_others(
+        &mut self,
+        but: Option<ClientId>,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) {
         if bytes.is_empty() {
             return;
         }
         let bytes = Rc::new(bytes);
         let several = self.live().count() > 1;
-        for client in self.all.values_mut() {
+        for (id, client) in &mut self.all {
+            if but == Some(*id) {
+                continue;
+            }
             client.show(&bytes, now);
             if several && client.state == State::Live && client.queue.len() > QUEUE_MAX {
                 client.queue.clear();

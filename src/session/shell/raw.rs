@@ -303,6 +303,21 @@ impl Shell {
         }
     }
 
+    /// It was told to leave, and shows no sign of it: it is taken as it is, and a person may look what
+    /// is the matter. It may leave all the same: [`Piece::Lined`] will say so.
+    pub fn stay_raw(&mut self) {
+        if self.enter_raw() {
+            return;
+        }
+        if let Some(raw) = &mut self.raw
+            && raw.phase == Phase::Leaving
+        {
+            raw.phase = Phase::Running;
+            raw.back = false;
+            self.veil = None;
+        }
+    }
+
     fn type_leave(&mut self) {
         let own = self.own().is_some();
         let keys = scripts::leaves(self.own());
