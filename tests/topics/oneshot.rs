@@ -485,3 +485,34 @@ fn wait_gone(pids: &str) {
         });
     }
 }
+
+#[test]
+fn an_interrupt_before_a_local_command_keeps_it_from_starting() {
+    need!("sshd");
+    let (_sshd, env, file) = lab(1);
+    let mut command = env.command(crate::support::env::DUST);
+    // More than a pipe holds: dust waits for its reader before the local command.
+    let said = env.work().join("said");
+    let first = format!("@worker0 seq 20000; touch {}", said.display());
+    let lines = [first.as_str(), "!touch started", "!touch after"];
+    command.args(["-f", &file]);
+    command.args(lines.iter().flat_map(|line| ["-c", line]));
+    let mut child = command
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the node has said all", || said.exists());
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    // It sleeps: what it has is for its reader, who reads nothing.
+    let stat = format!("/proc/{pid}/stat");
+    let sleeps = || std::fs::read_to_string(&stat).unwrap().contains(") S ");
+    wait_until("it waits", || (0..200).all(|_| sleeps()));
+    nix::sys::signal::kill(pid, Signal::SIGINT).unwrap();
+    let mut out = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut out).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    for file in ["started", "after"] {
+        assert!(!env.work().join(file).exists(), "{file}");
+    }
+}

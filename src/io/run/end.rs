@@ -6,7 +6,9 @@ use crate::io::front::Front;
 use crate::io::signals::Signal;
 use crate::io::worker::Answer;
 use mio::Events;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 /// How long dust may take at its end to write what is left to a slow reader.
@@ -29,7 +31,9 @@ impl Loop {
     }
 
     /// Writes all that is left, as long as somebody takes it.
-    pub(super) fn write_all(&mut self, limit: Duration) {
+    ///
+    /// A signal that ends dust ends this, too, and is given back: it is for the caller to follow.
+    pub(super) fn write_all(&mut self, limit: Duration) -> Option<Signal> {
         let until = clock::now() + limit;
         loop {
             let done = if self.front.is_some() {
@@ -46,21 +50,37 @@ impl Loop {
             };
             let left = until.saturating_duration_since(clock::now());
             if done || left.is_zero() {
-                return;
+                return None;
             }
-            let mut events = Events::with_capacity(8);
-            drop(
-                self.poll
-                    .poll(&mut events, Some(left.min(Duration::from_millis(100)))),
-            );
-            let signals = self.signals.take();
-            if signals
-                .iter()
-                .any(|signal| matches!(signal, Signal::Interrupt | Signal::Terminate(_)))
-            {
-                return;
+            self.wait_for_readers(left.min(Duration::from_millis(100)));
+            let signals = self.signals.take().into_iter();
+            let mut ends =
+                signals.filter(|signal| matches!(signal, Signal::Interrupt | Signal::Terminate(_)));
+            if let Some(signal) = ends.next() {
+                return Some(signal);
             }
         }
+    }
+
+    /// Waits until whoever reads our output takes more, or a signal comes. What else the loop waits for
+    /// is left for it: each of its events is told once.
+    fn wait_for_readers(&mut self, limit: Duration) {
+        if self.front.is_some() {
+            drop(self.poll.poll(&mut Events::with_capacity(8), Some(limit)));
+            return;
+        }
+        let mut fds = Vec::new();
+        let held = [!self.app.out().is_empty(), !self.app.err().is_empty()];
+        for (output, held) in [&self.out, &self.err].into_iter().zip(held) {
+            if let Some(file) = output.pollable().filter(|_| held) {
+                fds.push(PollFd::new(file.as_fd(), PollFlags::POLLOUT));
+            }
+        }
+        let pipes = self.signals.pipes();
+        fds.extend(pipes.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
+        // A signal that interrupts it is in its pipe.
+        let _ = poll(&mut fds, limit);
     }
 
     pub(super) fn end(&mut self, code: u8) -> io::Result<u8> {

@@ -2,7 +2,7 @@
 
 use super::end::LAST_WORDS;
 use super::{Loop, register};
-use crate::app::{Call, Event};
+use crate::app::{Call, Event, LocalEnd};
 use crate::error::{Error, Result};
 use crate::io::begin;
 use crate::io::dropins::{Room, SOCKET, path_to_dust};
@@ -10,6 +10,7 @@ use crate::io::front::Front;
 use crate::io::pty::LocalCommand;
 use crate::io::reactor::Source;
 use crate::io::server::Clients;
+use crate::io::signals::Signal;
 use crate::io::{clock, sys, worker};
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -55,7 +56,9 @@ impl Loop {
         let size = size.unwrap_or(crate::model::Size::DEFAULT);
         let started = self.prepare_drop_in(now, call).and_then(|variables| {
             if self.front.is_none() {
-                self.write_all(LAST_WORDS);
+                if self.is_stopped_before(now) {
+                    return Ok(());
+                }
                 let mut command = std::process::Command::new(&call.path);
                 command.args(&call.args).env_clear().envs(variables);
                 return self
@@ -127,9 +130,31 @@ impl Loop {
         self.room = None;
     }
 
+    /// Writes what comes before a local command. True if a signal came meanwhile, which the command would
+    /// have had: it is not started.
+    fn is_stopped_before(&mut self, now: Instant) -> bool {
+        let Some(signal) = self.write_all(LAST_WORDS) else {
+            return false;
+        };
+        let (event, number) = match signal {
+            Signal::Terminate(number) => (Event::Terminate(number), number),
+            _ => (Event::Interrupt, 2),
+        };
+        self.app.handle(now, event);
+        self.end_drop_in();
+        let end = LocalEnd {
+            code: 128 + (number & 127),
+            signal: None,
+        };
+        self.app.handle(now, Event::LocalEnded(Ok(end)));
+        true
+    }
+
     /// In a batch a local command has dust's own input and output.
     fn start_child(&mut self, now: Instant, line: &str) {
-        self.write_all(LAST_WORDS);
+        if self.is_stopped_before(now) {
+            return;
+        }
         let shell = std::env::var("SHELL")
             .ok()
             .filter(|shell| !shell.is_empty());
