@@ -61,8 +61,8 @@ pub enum Effect {
     Open(NodeId, String, Size, String),
     /// Send what the node's shell and its other channels have ready ([`super::App::unsent`]).
     Flush(NodeId),
-    /// Open another channel on the node's connection. It is sent [`super::App::channel_unsent`], and its
-    /// end once [`super::App::channel_is_over`].
+    /// Open another channel on the node's connection. It is sent [`super::App::channel_unsent`], and
+    /// its end once [`super::App::channel_is_over`].
     OpenChannel(NodeId, ChannelId, ChannelRequest),
     /// Close it, whatever its state.
     CloseChannel(NodeId, ChannelId),
@@ -82,7 +82,8 @@ pub enum Effect {
     Local(String),
     /// Run a drop-in command, on the terminal.
     DropIn(Box<Call>),
-    /// Something about the folders of drop-in commands. [`super::Event::DropIns`] answers under this number.
+    /// Something about the folders of drop-in commands. [`super::Event::DropIns`] answers under this
+    /// number.
     DropIns(u64, DropInAsk),
     /// Keys for the local command; for the prompt, should it have ended already.
     LocalInput(Vec<u8>),
