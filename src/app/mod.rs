@@ -6,9 +6,12 @@ mod channels;
 mod clouds;
 mod complete;
 mod dropins;
+mod effect;
+mod event;
 mod exec;
 mod feed;
 mod fleet;
+mod host;
 mod inventory;
 mod jobs;
 mod jumps;
@@ -35,6 +38,9 @@ mod typed;
 
 pub use batch::BatchInput;
 pub use dropins::{Call, DropInAsk, DropInNews, LocalEnd};
+pub use effect::{Effect, ProviderOp};
+pub use event::{Event, Provided, ProvidedNode};
+pub use host::Host;
 pub use inventory::defined;
 pub use keep::{KeepAsk, KeepNews, Rotate};
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
@@ -43,257 +49,18 @@ pub use session::Loaded;
 pub use snapshot::Snapshot;
 pub use transfers::disk;
 
-use crate::cloud;
-use crate::command::dropins::DropIn;
 use crate::command::{Line, Settings};
 use crate::config::ssh_config::SshConfig;
 use crate::error::Result;
-use crate::model::time::Wall;
-use crate::model::{NodeId, NodeState, Size};
+use crate::model::{NodeId, Size};
 use crate::output::{Format, Printer};
-use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::known_hosts::KnownHosts;
-use crate::session::life;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// Standard output is held back in memory up to this, in bytes; then nodes are not read from.
 pub const BACKLOG_MAX: usize = 256 * 1024;
-
-/// What happens to a run.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Bytes from the terminal (at the prompt), or from standard input (in a batch).
-    Input(&'a [u8]),
-    /// The terminal is gone, or standard input has ended.
-    InputEnd,
-    /// It cannot be read; why.
-    InputFailed(String),
-    /// The terminal has this size now.
-    Resized(Size),
-    /// Ctrl-C as a signal.
-    Interrupt,
-    /// SIGTERM or SIGHUP: the number of the signal.
-    Terminate(u8),
-    /// News of a node's connection; the attempt tells late news from current ones.
-    Link(NodeId, u64, life::Event),
-    /// The jump host of a node opened no channel to it; why, where that is known.
-    NotForwarded(NodeId, u64, Option<life::Refusal>),
-    /// Bytes from a node's shell.
-    Data(NodeId, &'a [u8]),
-    /// A node's shell has ended, with the exit status that its sshd told.
-    ShellClosed(NodeId, Option<i32>),
-    /// News of another channel on a node's connection.
-    Channel(NodeId, ChannelId, ChannelEvent<'a>),
-    /// A local command has ended, or could not start.
-    LocalEnded(Result<LocalEnd>),
-    /// News of the folders of drop-in commands, to the question of this number.
-    DropIns(u64, DropInNews),
-    /// What the provider `local` says of nodes: the whole cluster, by name.
-    Provided(Provided),
-    /// An answer about a key that needs a passphrase: the path.
-    KeyLocked(PathBuf),
-    /// News of EC2, to the question of this number.
-    Cloud(u64, cloud::News),
-    /// News of this machine's files, to the question of this number.
-    Disk(u64, disk::DiskNews),
-    /// Lines of a log or a recording were written, or could not be.
-    Kept(KeepNews),
-}
-
-/// What a provider did or found out.
-#[derive(Debug)]
-pub struct Provided {
-    /// Which cluster.
-    pub cluster: String,
-    /// The job that asked.
-    pub request: u64,
-    /// Its nodes now.
-    pub nodes: Vec<ProvidedNode>,
-    /// What failed, by node; an empty name is the whole request.
-    pub failures: Vec<(String, String)>,
-}
-
-/// One node, as its provider sees it.
-#[derive(Clone, Debug)]
-pub struct ProvidedNode {
-    /// Its name.
-    pub name: String,
-    /// Where it is in its life.
-    pub state: NodeState,
-    /// Where its sshd listens.
-    pub addr: Option<SocketAddr>,
-    /// The login user.
-    pub user: Option<String>,
-    /// The fingerprint of its host key (`SHA256:…`), if the provider vouches for it.
-    pub host_key: Option<String>,
-    /// The private key that opens it.
-    pub key: Option<PathBuf>,
-}
-
-/// What a provider is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderOp {
-    /// Say what there is.
-    List,
-    /// Start what is absent or stopped.
-    Start,
-    /// Stop what runs.
-    Stop,
-    /// Remove it.
-    Terminate,
-}
-
-/// What is to be done in the world.
-#[derive(Debug)]
-pub enum Effect {
-    /// Look up a host's addresses.
-    Resolve(NodeId, u64, String, u16),
-    /// Open a TCP connection.
-    Dial(NodeId, u64, SocketAddr),
-    /// Start a proxy command, and connect through it.
-    Proxy(NodeId, u64, String),
-    /// A jump host's login is done: it carries tunnels from now on.
-    Carry(NodeId),
-    /// Open a channel on a jump host's connection, and connect through it.
-    Tunnel {
-        /// The node.
-        node: NodeId,
-        /// Its attempt.
-        attempt: u64,
-        /// The jump host's connection.
-        jump: NodeId,
-        /// Where the jump host is to connect to.
-        host: String,
-        /// The TCP port there.
-        port: u16,
-    },
-    /// Take the connection that a running session has to this node ([`Setup::lender`]).
-    Borrow(NodeId, u64, Loan),
-    /// What became of a channel that was lent to this borrower ([`App::lend`]).
-    Lent(u32, LoanNews),
-    /// Start the key exchange, as this user, under this known-hosts name.
-    Handshake {
-        /// The node.
-        node: NodeId,
-        /// The login user.
-        user: String,
-        /// The name in known-hosts files.
-        alias: String,
-        /// Host-key algorithms to prefer.
-        algorithms: Vec<String>,
-    },
-    /// Append the node's host key to dust's known-hosts file; the port.
-    Remember(NodeId, u16),
-    /// Read and decrypt a private key, with a passphrase if there is one.
-    LoadKey(NodeId, u64, PathBuf, Option<Zeroizing<String>>),
-    /// Try to log in.
-    Login(NodeId, u64, life::Method),
-    /// Answer keyboard-interactive.
-    Answer(NodeId, Vec<String>),
-    /// Open the shell: terminal type, size, command line.
-    Open(NodeId, String, Size, String),
-    /// Send what the node's shell and its other channels have ready ([`App::unsent`]).
-    Flush(NodeId),
-    /// Open another channel on the node's connection. It is sent [`App::channel_unsent`], and its
-    /// end once [`App::channel_is_over`].
-    OpenChannel(NodeId, ChannelId, ChannelRequest),
-    /// Close it, whatever its state.
-    CloseChannel(NodeId, ChannelId),
-    /// Do not read from it for now (true), or read again (false).
-    PauseChannel(NodeId, ChannelId, bool),
-    /// Tell its terminal a size.
-    ResizeChannel(NodeId, ChannelId, Size),
-    /// Send it a signal (its name without `SIG`).
-    SignalChannel(NodeId, ChannelId, String),
-    /// Tell the node's pty its size.
-    Resize(NodeId, Size),
-    /// Show the connection that somebody is there.
-    Keepalive(NodeId),
-    /// Close the node's connection, whatever its state.
-    Hangup(NodeId),
-    /// Run a line in the system shell, on the terminal.
-    Local(String),
-    /// Run a drop-in command, on the terminal.
-    DropIn(Box<Call>),
-    /// Something about the folders of drop-in commands. [`Event::DropIns`] answers under this number.
-    DropIns(u64, DropInAsk),
-    /// Keys for the local command; for the prompt, should it have ended already.
-    LocalInput(Vec<u8>),
-    /// Ask the provider `local`: request number, what, cluster, nodes.
-    Provider(u64, ProviderOp, String, Vec<String>),
-    /// Ask EC2: request number, where, what. [`Event::Cloud`] answers.
-    Cloud(u64, cloud::Account, cloud::Ask),
-    /// Something about this machine's files. [`Event::Disk`] answers under this number.
-    Disk(u64, disk::DiskAsk),
-    /// Write lines to the end of a file. [`Event::Kept`] answers.
-    Keep(KeepAsk),
-    /// Append to the history file.
-    History(String),
-    /// Take what is known of a host's key out of dust's known-hosts file: the name there.
-    Forget(String),
-    /// Show or hide what is typed (in a batch, where the terminal does the editing).
-    Echo(bool),
-    /// Stop like Ctrl-Z does, and paint again afterwards: this process, or the client whose key it
-    /// was.
-    Suspend,
-    /// Detach the client whose line it was.
-    Detach,
-    /// End the run.
-    Exit(u8),
-}
-
-/// The few things that deciding needs from the machine at once: small files and names.
-pub trait Host {
-    /// The text of a small file, or why it cannot be read.
-    fn read_text(&self, path: &Path) -> std::io::Result<String>;
-    /// The files in a folder: name, and whether it is a folder.
-    fn list(&self, folder: &Path) -> Vec<(String, bool)>;
-    /// Programs that the system shell would find.
-    fn programs(&self) -> Vec<String>;
-    /// Where drop-in commands are looked for before and after the clusters' own folders.
-    fn drop_in_folders(&self) -> (Vec<PathBuf>, Option<PathBuf>);
-    /// The drop-in command of this name, in the first of these folders that has one.
-    fn drop_in(&self, folders: &[PathBuf], name: &str) -> Option<DropIn>;
-    /// The person's home folder.
-    fn home(&self) -> Option<PathBuf>;
-    /// This program.
-    fn executable(&self) -> PathBuf;
-    /// dust's own folder now.
-    fn cwd(&self) -> PathBuf;
-    /// Changes it.
-    fn change_dir(&self, path: &Path) -> std::io::Result<()>;
-    /// The name of this user.
-    fn user(&self) -> String;
-    /// The number of this user.
-    fn uid(&self) -> u32;
-    /// The name of this machine.
-    fn hostname(&self) -> String;
-    /// The value of an environment variable.
-    fn env(&self, name: &str) -> Option<String>;
-    /// The socket of the person's ssh agent.
-    fn agent(&self) -> Option<PathBuf>;
-    /// The time, in seconds since 1970.
-    fn unix_time(&self) -> i64;
-    /// The time of day.
-    fn wall(&self) -> Wall;
-    /// Makes a folder, for this user alone if it is `private`; one that is there will do, if files can
-    /// be made in it.
-    fn make_folder(&self, path: &Path, private: bool) -> std::io::Result<()>;
-    /// Makes an empty file for this user alone; with `replace`, one that is there is emptied.
-    fn create_file(&self, path: &Path, replace: bool) -> std::io::Result<()>;
-    /// Random bytes.
-    fn random(&self) -> [u8; 12];
-    /// True if the file is there.
-    fn exists(&self, path: &Path) -> bool;
-    /// True if it is a folder.
-    fn is_dir(&self, path: &Path) -> bool;
-    /// What others appended to the history file since the last look.
-    fn history_news(&mut self) -> Vec<u8>;
-}
 
 /// How a run begins.
 #[derive(Debug)]
