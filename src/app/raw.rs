@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{NodeId, Size};
 use crate::session::detach::{Config, Detach, Fed, Mode, ReplySwallower};
 use crate::session::shell::{State, attach_command};
-use crate::term::screen::{Facts, Screen, Scrollback};
+use crate::term::screen::{Facts, HOLD, Screen, Scrollback};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ mod back;
 mod foreground;
 mod list;
 
-/// What one background shell may take of an idle turn of the loop, in bytes of its output.
+/// What the screens of all raw shells may cost a turn of the loop, as bytes of plain text.
 const SETTLE: usize = 64 * 1024;
 /// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
 /// as it may.
@@ -313,7 +313,12 @@ impl App {
             return;
         };
         room.screen.push(bytes);
-        room.settle_at = Some(now + SETTLE_AFTER);
+        room.settle_at = Some(if room.screen.unsettled() > HOLD {
+            // Nothing more comes until some of it is read.
+            now
+        } else {
+            now + SETTLE_AFTER
+        });
         if self.desk.front == Some(id) {
             self.desk.out.extend_from_slice(bytes);
             self.record_output(bytes);
@@ -323,14 +328,21 @@ impl App {
     }
 
     /// Reads some of what raw shells printed into the models of their screens, and answers for their
-    /// terminals. The rest follows when others have had their turn.
+    /// terminals: first for who waits longest. The rest follows when others have had their turn.
     fn settle_screens(&mut self, now: Instant) {
+        let rooms = self.desk.rooms.iter();
+        let due = rooms.filter_map(|(id, room)| Some((room.settle_at?, *id)));
+        let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
+        due.sort_unstable();
         let mut answers = Vec::new();
-        let due = |room: &Room| room.settle_at.is_some_and(|at| at <= now);
-        for (id, room) in self.desk.rooms.iter_mut().filter(|(_, room)| due(room)) {
-            let more = room.screen.settle(SETTLE);
-            room.settle_at = more.then_some(now);
-            answers.push((*id, room.screen.take_replies()));
+        let mut left = SETTLE;
+        for (_, id) in due {
+            let Some(room) = self.desk.rooms.get_mut(&id).filter(|_| left > 0) else {
+                break;
+            };
+            left = left.saturating_sub(room.screen.settle(left).max(1));
+            room.settle_at = (room.screen.unsettled() > 0).then_some(now);
+            answers.push((id, room.screen.take_replies()));
         }
         for (id, replies) in answers {
             self.type_raw(id, &replies);
@@ -430,11 +442,15 @@ impl App {
         if self.keeper.is_full() && (self.recording.is_some() || !self.is_raw(id)) {
             return true;
         }
+        let room = self.desk.rooms.get(&id);
+        if room.is_some_and(|room| room.screen.unsettled() > HOLD) {
+            return true;
+        }
         match self.desk.front {
             Some(front) if front == id => backed_up,
             // What others print is shown at the prompt, when that is back.
             Some(_) if !self.is_raw(id) => self.out.len() > super::BACKLOG_MAX,
-            // The screen of a raw shell in the background takes everything.
+            // Nobody waits for what a raw shell in the background prints.
             _ => backed_up && !self.is_raw(id),
         }
     }

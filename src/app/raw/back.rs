@@ -98,7 +98,6 @@ impl App {
         if room.back_by.is_some() {
             return;
         }
-        room.screen.settle_all();
         room.back_by = Some(now + BACK_WITHIN);
         room.again_at = Some(now + ASK_AGAIN);
         let full = room.screen.alternate();

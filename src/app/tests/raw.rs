@@ -149,3 +149,19 @@ fn a_shell_that_does_not_leave_raw_mode_can_be_entered() {
     lab.keys("y");
     assert_eq!(lab.took("n0"), "y");
 }
+
+#[test]
+fn a_node_waits_for_the_model_of_its_screen() {
+    let mut lab = behind();
+    let id = lab.id("n0");
+    let plain = "some text, and more of it\r\n".repeat(2000);
+    for _ in 0..20 {
+        lab.says("n0", &plain);
+        assert!(!lab.app.is_held(id, false), "that is never read");
+    }
+    lab.says("n0", "\x1b[2;20r");
+    lab.says("n0", &"\x1b[S".repeat(100_000));
+    assert!(lab.app.is_held(id, false));
+    assert!(!lab.app.is_held(lab.id("n1"), false), "others do not");
+    assert_eq!(lab.app.next_deadline(), Some(lab.now), "it is read at once");
+}

@@ -9,8 +9,12 @@ use super::scan::Scanner;
 
 /// Bytes that may wait; more make the model read on.
 pub(super) const MOST: usize = 1024 * 1024;
+/// From here on text that need not be read is looked for at each push.
+pub(super) const SKIM: usize = 128 * 1024;
 /// The model is given this much at a time; costs are looked at in between.
-const SLICE: usize = 4096;
+const SLICE: usize = 1024;
+/// As much where each byte may be dear.
+const DEAR_SLICE: usize = 128;
 /// Less is not worth the search; tests are content with less.
 const WORTH: usize = if cfg!(test) { 1024 } else { 16 * 1024 };
 
@@ -25,19 +29,26 @@ impl Backlog {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// What waits, to the byte.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Gives the model what waits, until that cost as much as `budget` bytes of plain text. Returns
-    /// false if nothing waits any more.
+    /// Gives the model the first `most` bytes of what waits, until that cost as much as `budget` bytes
+    /// of plain text. Returns what it cost.
     pub(super) fn advance(
         &mut self,
         scanner: &mut Scanner,
         core: &mut Core,
+        most: usize,
         budget: usize,
-    ) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
+    ) -> usize {
+        let all = std::mem::take(&mut self.bytes);
+        let (bytes, _) = all.split_at(all.len().min(most));
         let (mut at, mut spent, mut search_at) = (0, 0, 0);
         while at < bytes.len() && spent < budget {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -61,17 +72,19 @@ impl Backlog {
                     continue;
                 }
             }
-            let (slice, _) = rest.split_at(rest.len().min(SLICE));
+            let dear = core.scrolls_parts();
+            let slice = if dear { DEAR_SLICE } else { SLICE };
+            let (slice, _) = rest.split_at(rest.len().min(slice));
             scanner.scan(slice, &mut |token| core.token(&token));
             at += slice.len();
             spent += slice.len() + core.take_cost();
         }
-        self.bytes = bytes;
+        self.bytes = all;
         self.bytes.drain(..at);
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
-        !self.bytes.is_empty()
+        spent
     }
 }
 

@@ -235,7 +235,7 @@ impl Core {
     }
 
     /// True if each newline makes the model move parts of the screen, cell by cell.
-    fn scrolls_parts(&self) -> bool {
+    pub(super) fn scrolls_parts(&self) -> bool {
         self.modes.region().is_some() || self.modes.is_on(true, 69)
     }
 

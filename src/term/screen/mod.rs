@@ -56,6 +56,13 @@ const LARGEST: Size = Size {
 /// The most rows of scrollback.
 const MOST_SCROLLBACK: usize = 10_000;
 
+/// While more than this waits to be read, in bytes, nothing is to be pushed.
+pub const HOLD: usize = 256 * 1024;
+/// What a push may cost before that, as bytes of plain text: enough to skip all that can be.
+const SKIM_COST: usize = 16 * 1024;
+/// What all that must be up to date may cost, as bytes of plain text: a tenth of a second.
+const CATCH_UP: usize = 1024 * 1024;
+
 /// How much of what scrolled off the top a repaint brings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scrollback {
@@ -70,6 +77,8 @@ pub enum Scrollback {
 #[derive(Debug)]
 pub struct Screen {
     backlog: Backlog,
+    /// So much of the backlog was seen by a terminal; what is behind it is answered as of that one.
+    seen: Option<(usize, Facts)>,
     scanner: Scanner,
     core: Core,
 }
@@ -81,6 +90,7 @@ impl Screen {
         let size = possible(size);
         Self {
             backlog: Backlog::default(),
+            seen: None,
             scanner: Scanner::default(),
             core: Core::new(size, scrollback.min(MOST_SCROLLBACK)),
         }
@@ -99,24 +109,38 @@ impl Screen {
         self.core.take_cost();
     }
 
-    /// Takes what the node sent, for later. If too much waits, some is read now: about as much as is
-    /// pushed, so push no more than a turn of the loop can bear (64 KiB).
+    /// Takes what the node sent, for later; plain text that would scroll away is not even kept. If
+    /// [`HOLD`] bytes wait, no more should be pushed before some are read. Whoever pushes on all the
+    /// same waits for them to be read, however long that takes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.backlog.push(bytes);
+        if self.backlog.len() > backlog::SKIM {
+            self.advance(SKIM_COST);
+        }
         while self.backlog.len() > backlog::MOST {
             let excess = self.backlog.len() - backlog::MOST;
             self.advance(excess);
         }
     }
 
-    /// Reads what waits, up to the cost of `budget` bytes of plain text. Returns true if more waits.
-    pub fn settle(&mut self, budget: usize) -> bool {
+    /// Reads what waits, up to the cost of `budget` bytes of plain text. Returns what it cost.
+    pub fn settle(&mut self, budget: usize) -> usize {
         self.advance(budget)
     }
 
-    /// Reads all that waits.
+    /// Reads all that waits, however long that takes.
     pub fn settle_all(&mut self) {
-        while self.advance(usize::MAX) {}
+        while self.unsettled() > 0 {
+            self.advance(usize::MAX);
+        }
+    }
+
+    /// Reads all that waits, but if that takes longer than a person notices.
+    fn catch_up(&mut self) {
+        let mut left = CATCH_UP;
+        while left > 0 && self.unsettled() > 0 {
+            left = left.saturating_sub(self.advance(left));
+        }
     }
 
     /// Bytes that wait to be read.
@@ -124,15 +148,26 @@ impl Screen {
         self.backlog.len()
     }
 
-    fn advance(&mut self, budget: usize) -> bool {
-        self.backlog
-            .advance(&mut self.scanner, &mut self.core, budget)
+    fn advance(&mut self, budget: usize) -> usize {
+        let before = self.backlog.len();
+        let most = self.seen.as_ref().map_or(usize::MAX, |(seen, _)| *seen);
+        let cost = self
+            .backlog
+            .advance(&mut self.scanner, &mut self.core, most, budget);
+        if let Some((seen, _)) = &mut self.seen {
+            *seen = seen.saturating_sub(before - self.backlog.len());
+        }
+        if let Some((_, facts)) = self.seen.take_if(|(seen, _)| *seen == 0) {
+            self.core.answering = Some(facts);
+        }
+        cost
     }
 
-    /// The terminal's size changed. Text of the primary screen is wrapped anew.
+    /// The terminal's size changed. Text of the primary screen is wrapped anew. What waits and is too
+    /// dear to be read now is read at the new size, as by a terminal that is behind.
     pub fn resize(&mut self, size: Size) {
         let size = possible(size);
-        self.settle_all();
+        self.catch_up();
         if size != self.core.size {
             self.core.size = size;
             self.core.model.resize(size);
@@ -143,15 +178,23 @@ impl Screen {
     /// A terminal is attached: it answers the node's questions itself, from what is fed next on.
     /// Answers to what was asked before still wait to be taken.
     pub fn attached(&mut self) {
-        self.settle_all();
+        self.catch_up();
+        self.seen = None;
         self.core.answering = None;
     }
 
     /// No terminal is attached any more. What is fed next on is answered in the name of the terminal
     /// that `facts` are of.
     pub fn detached(&mut self, facts: &Facts) {
-        self.settle_all();
-        self.core.answering = Some(facts.clone());
+        self.catch_up();
+        match self.unsettled() {
+            0 => self.core.answering = Some(facts.clone()),
+            // The terminal that was attached has answered all of it.
+            waits if self.core.answering.is_none() => {
+                self.seen = Some((waits, facts.clone()));
+            },
+            _ => {},
+        }
     }
 
     /// The answers to questions in what was read, in order; to be written to the node. A node that asks more than it reads answers gets no more.
@@ -166,10 +209,10 @@ impl Screen {
 
     /// The bytes that make a terminal show this screen and be in its modes: one that is as it was
     /// started, or one that shows an earlier state of this screen. They clear it; what was on it is
-    /// not saved. Where a sequence or a character was cut, they end with its start, so that what the
+    /// not saved. What waits and is too dear to be read now comes behind that, as it is. Where a sequence or a character was cut, they end with its start, so that what the
     /// node sends next can follow at once.
     pub fn repaint(&mut self, scrollback: Scrollback) -> Vec<u8> {
-        self.settle_all();
+        self.catch_up();
         let core = &self.core;
         let mut out = Vec::new();
         core.modes.before(&mut out);
@@ -177,6 +220,7 @@ impl Screen {
         out.extend(core.links.opened());
         core.modes.after(&mut out);
         out.extend(self.scanner.tail());
+        out.extend_from_slice(self.backlog.rest());
         out
     }
 
@@ -184,8 +228,14 @@ impl Screen {
     /// and that leave the cursor on a fresh line of the primary screen, below its text. Nothing is
     /// cleared; the screen scrolls by one line if its last row is taken.
     pub fn leave(&mut self) -> Vec<u8> {
-        self.settle_all();
+        self.catch_up();
         let core = &self.core;
+        if self.unsettled() > 0 {
+            // What the terminal shows is not known: below all of it is free.
+            let mut out = leave::RESET.to_vec();
+            out.extend_from_slice(format!("\x1b[{}H\r\n", core.size.rows).as_bytes());
+            return out;
+        }
         let shown = trace::trace(&core.model.dump(Scrollback::None), core.size);
         leave::leave(&core.modes, &core.colours.undo(), &shown, core.size)
     }

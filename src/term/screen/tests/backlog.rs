@@ -168,7 +168,7 @@ fn what_is_not_plain_is_read() {
 fn a_turn_reads_no_more_than_it_is_given() {
     let mut screen = Screen::new(SIZE, 100);
     screen.push(&[b'x'; 300_000]);
-    assert!(screen.settle(64 * 1024));
+    assert!(screen.settle(64 * 1024) >= 64 * 1024);
     let left = screen.unsettled();
     assert!(
         (300_000 - 80 * 1024..300_000 - 60 * 1024).contains(&left),
@@ -178,7 +178,7 @@ fn a_turn_reads_no_more_than_it_is_given() {
     let mut screen = Screen::new(SIZE, 100);
     screen.push(b"\x1b[2;20r\x1b[20;1H");
     screen.push(&b"x\n".repeat(50_000));
-    assert!(screen.settle(64 * 1024));
+    assert!(screen.settle(64 * 1024) >= 64 * 1024);
     assert!(screen.unsettled() > 90_000, "{}", screen.unsettled());
 }
 
@@ -197,4 +197,71 @@ fn a_narrowed_screen_forgets_as_a_new_one_does() {
     skipped.push(more.as_bytes());
     skipped.settle_all();
     assert_eq!(all(&mut skipped), all(&mut read));
+}
+
+/// Text that costs a hundred times its length and more.
+fn dear(count: usize) -> Vec<u8> {
+    [b"\x1b[2;20rsome text".as_slice(), &b"\x1b[S".repeat(count)].concat()
+}
+
+#[test]
+fn what_is_dear_is_read_in_small_pieces() {
+    let mut screen = Screen::new(
+        Size {
+            cols: 200,
+            rows: 50,
+        },
+        100,
+    );
+    screen.push(&dear(10));
+    screen.settle_all();
+    screen.push(&dear(20_000));
+    let before = screen.unsettled();
+    assert!(screen.settle(64 * 1024) >= 64 * 1024);
+    assert!(before - screen.unsettled() <= 256, "{}", screen.unsettled());
+}
+
+#[test]
+fn plain_text_is_never_held() {
+    let mut screen = Screen::new(SIZE, 100);
+    screen.attached();
+    for piece in b"some text, and more of it\r\n"
+        .repeat(200_000)
+        .chunks(64 * 1024)
+    {
+        screen.push(piece);
+        assert!(screen.unsettled() <= HOLD, "{}", screen.unsettled());
+    }
+}
+
+#[test]
+fn what_is_too_dear_to_be_read_at_once_is_painted_as_it_came() {
+    let stream = [dear(7000), b"\x1b[31mthe end".to_vec()].concat();
+    let mut screen = Screen::new(SIZE, 0);
+    screen.push(&stream);
+    let painted = screen.repaint(Scrollback::None);
+    assert!(screen.unsettled() > 0);
+    let mut shown = Screen::new(SIZE, 0);
+    shown.feed(&painted);
+    let mut read = Screen::new(SIZE, 0);
+    read.feed(&stream);
+    assert_eq!(all(&mut shown), all(&mut read));
+    // It is left, and resized, without a wait as well.
+    let left = screen.leave();
+    assert!(left.ends_with(b"\x1b[24H\r\n"));
+    screen.resize(SMALL);
+    assert!(screen.unsettled() > 0);
+}
+
+#[test]
+fn what_a_terminal_has_answered_is_not_answered_again() {
+    let mut screen = Screen::new(SIZE, 0);
+    screen.attached();
+    screen.push(&dear(4000));
+    screen.push(b"\x1b[5n");
+    screen.detached(&Facts::default());
+    assert!(screen.unsettled() > 0);
+    screen.push(b"\x1b[c");
+    screen.settle_all();
+    assert_eq!(screen.take_replies(), b"\x1b[?62;22c");
 }

@@ -77,7 +77,8 @@ fn answers_come_once_and_in_order() {
     screen.push(b"\x1b[5n\x1b[");
     screen.push(b"c\x1b[6n");
     assert_eq!(screen.take_replies(), b"");
-    assert!(!screen.settle(1000));
+    screen.settle(1000);
+    assert_eq!(screen.unsettled(), 0);
     assert_eq!(screen.take_replies(), b"\x1b[0n\x1b[?62;22c\x1b[1;1R");
     assert_eq!(screen.take_replies(), b"");
     screen.repaint(Scrollback::None);
