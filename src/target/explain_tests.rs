@@ -1,4 +1,5 @@
 use super::super::tests::{Cloud, node};
+use super::may_mean_nodes;
 use crate::error::Error;
 use crate::model::NodeState;
 
@@ -155,5 +156,34 @@ fn long_lists_are_cut() {
             message.len() < 2000 && message.contains(" more"),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn what_may_be_a_slip() {
+    let nodes = Cloud::new().nodes;
+    for (word, is) in [
+        ("99", true),
+        ("8-12", true),
+        ("i-0abc1234", true),
+        ("i-3x", true),
+        ("10.9.9.9", true),
+        ("10.9.9.9:22", true),
+        ("fe80::1", true),
+        // The values of attributes: an address, a state, a type, a tag.
+        ("10.0.0.2", true),
+        ("Stopped", true),
+        ("t2.large", true),
+        ("owner:devops", true),
+        ("wroker1", true),
+        ("mastre", true),
+        ("work", true),
+        ("restart", false),
+        ("nginx", false),
+        ("i-love", false),
+        ("1.2.3", false),
+    ] {
+        assert_eq!(may_mean_nodes(word, &nodes), is, "{word}");
+        assert!(!may_mean_nodes(word, &[]), "{word}");
     }
 }

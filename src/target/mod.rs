@@ -33,6 +33,7 @@ mod scan;
 
 use std::fmt;
 
+pub use explain::may_mean_nodes;
 pub use fold::{expand, fold, join};
 
 use crate::error::Result;

@@ -130,7 +130,13 @@ fn which_word_is_the_target() {
     }
     for (words, notice) in [
         ("may wbe*", "wbe*"),
-        ("may wbe1", "did you mean web1"),
+        ("may wbe1", "did you mean `web1`"),
+        ("may 12", "indexes are 1-3"),
+        ("may 8-12 x", "-- before it says that it is an argument"),
+        ("may i-0abc12 x", "`i-0abc12` matches no node"),
+        ("may 10.0.0.7", "`10.0.0.7` matches no node"),
+        ("may lba", "did you mean `lab`"),
+        ("may running", "`state=running`"),
         ("may state=runing", "runing"),
         ("must", "TARGET is missing"),
         ("must nobody x", "nobody"),
