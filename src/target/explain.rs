@@ -2,7 +2,7 @@
 
 use super::fold::fold_to_list;
 use super::parse::{ByResult, Term, What};
-use super::resolve::{Selection, View, indexes};
+use super::resolve::{Selection, View, full_name, indexes};
 use super::{Last, Target};
 use crate::error::Error;
 use crate::model::attributes::{attributes, clusters, values};
@@ -38,9 +38,23 @@ pub fn may_mean_nodes(word: &str, nodes: &[Node]) -> bool {
     };
     let is_near = || {
         let names = nodes.iter().map(|node| node.name.as_str());
-        nearest(word, names.chain(clusters(nodes).iter().copied())).is_some()
+        let (full, clusters) = (full_names(word, nodes), clusters(nodes));
+        let full = full.iter().map(String::as_str);
+        nearest(word, names.chain(clusters.iter().copied()).chain(full)).is_some()
     };
-    reads || is_value() || is_near()
+    let in_cluster = || {
+        let cluster = word.split_once('/').map(|(cluster, _)| cluster);
+        cluster.is_some_and(|cluster| nodes.iter().any(|node| node.cluster == cluster))
+    };
+    reads || is_value() || is_near() || in_cluster()
+}
+
+/// The nodes' names with their clusters', for a word that is made like these.
+fn full_names(word: &str, nodes: &[Node]) -> Vec<String> {
+    match word.contains('/') {
+        true => nodes.iter().map(full_name).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// The working set is empty, and the target looks in it.
@@ -101,9 +115,11 @@ pub(super) fn no_name(text: &str, view: &View<'_>) -> Error {
             shown(text)
         ));
     }
+    let full = full_names(text, view.world.nodes);
     let names = view.nodes(&view.scope).map(|node| node.name.as_str());
     let clusters = clusters(view.world.nodes);
-    let near = nearest(text, names.chain(clusters.iter().copied()));
+    let full = full.iter().map(String::as_str);
+    let near = nearest(text, full.chain(names).chain(clusters.iter().copied()));
     error.hint(meant(near, &exists))
 }
 

@@ -259,3 +259,42 @@ fn a_prompt_without_a_session_serves_by_itself() {
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 2);
     assert_eq!(left(&env), [""; 0]);
 }
+
+#[test]
+fn nodes_that_share_a_name_are_told_apart() {
+    let env = Env::new();
+    let file = nowhere(&env, &["web0", "db"]);
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text
+        .replace("name=lab", "name=far")
+        .replace("@db", "@cache");
+    env.file("far.cnf", text);
+    script(
+        &own(&env),
+        "tell",
+        "cat \"$DUST_NODES\" \"$DUST_NAMES\"
+         for target in $(cat $DUST_NAMES) \"^$DUST_NAMES\"; do dust show --json \"$target\"; done",
+    );
+    let lines = ["-c", "load far.cnf", "-c", "tell far/web0,lab/*"];
+    let run = env.dust(&[&["-f", &file], &lines[..]].concat()).run();
+    let out = run.expect_code(0).out();
+    let mut lines = out.lines();
+    let known: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let nodes = known["nodes"].as_array().unwrap();
+    let targets: Vec<&str> = nodes
+        .iter()
+        .map(|node| node["target"].as_str().unwrap())
+        .collect();
+    assert_eq!(targets, ["far/web0", "lab/db", "lab/web0"]);
+    let names: Vec<&str> = lines.by_ref().take(3).collect();
+    assert_eq!(names, ["far/web0", "db", "lab/web0"]);
+    // Each by itself, and then all of the file.
+    let shown: Vec<String> = lines
+        .map(|line| {
+            let node: Value = serde_json::from_str(line).unwrap();
+            let word = |key: &str| node[key].as_str().unwrap().to_owned();
+            word("cluster") + "/" + &word("name")
+        })
+        .collect();
+    assert_eq!(shown, [&targets[..], &targets[..]].concat());
+}
