@@ -95,6 +95,16 @@ impl Error {
         self
     }
 
+    /// The same, with more to do about it.
+    #[must_use]
+    pub fn also_hint(mut self, more: &str) -> Self {
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}; {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     /// What kind of failure it was.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -236,13 +236,12 @@ impl App {
         target: Option<&str>,
         ids: &[NodeId],
     ) -> Call {
-        let names: String = ids.iter().map(|id| self.name(*id) + "\n").collect();
         Call {
             name: found.name.clone(),
             path: found.path.clone(),
             args,
             nodes: self.nodes_for(&found.name, target, ids),
-            names,
+            names: self.names_for(ids),
         }
     }
 

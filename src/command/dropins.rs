@@ -236,7 +236,7 @@ pub enum First<'a> {
     Target(&'a str),
     /// It is one if it names nodes; if it does not, it is wrong.
     Surely(&'a str),
-    /// It is one if it names nodes; if it does not, it is an argument.
+    /// It is one if it names nodes; if it does not, it is an argument, unless it may be a slip.
     Maybe(&'a str),
     /// `--`: what follows are arguments.
     End,

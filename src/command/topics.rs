@@ -132,6 +132,7 @@ pub const TOPICS: &[Topic] = &[
                 ("tags=owner:devops  tags=env:*", "a tag, by name and value"),
                 ("3  1-5", "the index that show prints"),
                 ("cluster=NAME  NAME", "a cluster's nodes"),
+                ("CLUSTER/NODE", "a node of that cluster"),
                 ("^FILE", "names in a file, one a line"),
                 ("%failed  %ok  %rc=2", "how the last command ended"),
                 ("%last  %pending", "where it ran; where it still runs"),

@@ -138,3 +138,70 @@ pub fn default_stop_signals() {
         let _ = unsafe { signal(number, SigHandler::SigDfl) };
     }
 }
+
+/// Whether no access list (POSIX ACL) says more of who may do what with this file or folder than its
+/// mode does; false where that cannot be told.
+pub fn has_no_acl(path: &std::path::Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::errno::Errno;
+        use std::os::unix::ffi::OsStrExt as _;
+        let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
+            return false;
+        };
+        let name = c"system.posix_acl_access";
+        // SAFETY: both strings end in a zero byte; nothing is written where the size is 0.
+        let size =
+            unsafe { nix::libc::lgetxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) };
+        // A filesystem without such lists has none.
+        size < 0 && matches!(Errno::last(), Errno::ENODATA | Errno::EOPNOTSUPP)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    #[test]
+    fn an_access_list_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plain, listed) = (dir.path().join("plain"), dir.path().join("listed"));
+        std::fs::write(&plain, "").unwrap();
+        std::fs::write(&listed, "").unwrap();
+        // acl(5) as the kernel takes it: version 2, then tag, permissions and id of each entry.
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, may, id) in [
+            (0x01_u16, 6_u16, u32::MAX),
+            (0x02, 6, 4711),
+            (0x04, 6, u32::MAX),
+            (0x10, 6, u32::MAX),
+            (0x20, 4, u32::MAX),
+        ] {
+            list.extend(tag.to_le_bytes());
+            list.extend(may.to_le_bytes());
+            list.extend(id.to_le_bytes());
+        }
+        let path = std::ffi::CString::new(listed.as_os_str().as_bytes()).unwrap();
+        let name = c"system.posix_acl_access";
+        // SAFETY: the strings end in zero bytes, and the size is that of the list.
+        let set = unsafe {
+            nix::libc::setxattr(
+                path.as_ptr(),
+                name.as_ptr(),
+                list.as_ptr().cast(),
+                list.len(),
+                0,
+            )
+        };
+        assert!(has_no_acl(&plain));
+        assert!(!has_no_acl(&dir.path().join("none")));
+        // Where the filesystem has no such lists, there is nothing to see.
+        assert_eq!(has_no_acl(&listed), set != 0);
+    }
+}

@@ -25,6 +25,7 @@ fn they_are_named_in_full_or_not_at_all() {
         ("web1", "unassigned/web1"),
         ("i-0bb", "unassigned/worker7"),
         ("9", "unassigned/worker7"),
+        ("unassigned/worker7", "unassigned/worker7"),
         ("web1,8,i-0aa", "unassigned/web1"),
         ("worker*", "worker0 worker1 worker2 worker10"),
         ("worker[0-9]", "worker0 worker1 worker2"),

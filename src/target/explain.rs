@@ -2,15 +2,60 @@
 
 use super::fold::fold_to_list;
 use super::parse::{ByResult, Term, What};
-use super::resolve::{Selection, View, indexes};
+use super::resolve::{Selection, View, full_name, indexes};
 use super::{Last, Target};
 use crate::error::Error;
 use crate::model::attributes::{attributes, clusters, values};
 use crate::model::nearest::{nearest, shown};
 use crate::model::{Node, Outcome};
+use std::net::{IpAddr, SocketAddr};
 
 /// How many values or groups of names an error lists.
 const LISTED: usize = 12;
+
+/// Whether a word without wildcards that selects nothing may have been meant to select nodes: it reads
+/// as what only nodes have (indexes, an instance's id, an address), is the value of an attribute of one,
+/// or is near the name of a node or a cluster.
+pub fn may_mean_nodes(word: &str, nodes: &[Node]) -> bool {
+    if nodes.is_empty() {
+        return false;
+    }
+    let is_id = |rest: &str| {
+        rest.bytes().any(|byte| byte.is_ascii_digit())
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let reads = indexes(word).is_some()
+        || word.strip_prefix("i-").is_some_and(is_id)
+        || word.parse::<IpAddr>().is_ok()
+        || word.parse::<SocketAddr>().is_ok();
+    let is_value = || {
+        let lower = word.to_lowercase();
+        let has = |key: &str| {
+            let values = values(nodes, key);
+            values.iter().any(|value| value.to_lowercase() == lower)
+        };
+        attributes(nodes).into_iter().any(has)
+    };
+    let is_near = || {
+        let names = nodes.iter().map(|node| node.name.as_str());
+        let (full, clusters) = (full_names(word, nodes), clusters(nodes));
+        let full = full.iter().map(String::as_str);
+        nearest(word, names.chain(clusters.iter().copied()).chain(full)).is_some()
+    };
+    let in_cluster = || {
+        let cluster = word.split_once('/').map(|(cluster, _)| cluster);
+        cluster.is_some_and(|cluster| nodes.iter().any(|node| node.cluster == cluster))
+    };
+    reads || is_value() || is_near() || in_cluster()
+}
+
+/// The nodes' names with their clusters', for a word that is made like these.
+fn full_names(word: &str, nodes: &[Node]) -> Vec<String> {
+    match word.contains('/') {
+        true => nodes.iter().map(full_name).collect(),
+        false => Vec::new(),
+    }
+}
 
 /// The working set is empty, and the target looks in it.
 pub(super) fn no_working_set(view: &View<'_>) -> Error {
@@ -59,7 +104,9 @@ pub(super) fn no_name(text: &str, view: &View<'_>) -> Error {
     }
     let owner = view.world.nodes.iter().find_map(|node| {
         let same = |(_, value): &(&String, &String)| value.as_str() == text;
-        node.attrs.iter().find(same).map(|(key, _)| (node, key))
+        let attrs = node.attrs.iter().find(same).map(|(key, _)| key.as_str());
+        let state = (node.state.as_str() == text).then_some("state");
+        attrs.or(state).map(|key| (node, key))
     });
     if let Some((node, key)) = owner {
         let (name, key) = (shown(&node.name), shown(key));
@@ -68,9 +115,11 @@ pub(super) fn no_name(text: &str, view: &View<'_>) -> Error {
             shown(text)
         ));
     }
+    let full = full_names(text, view.world.nodes);
     let names = view.nodes(&view.scope).map(|node| node.name.as_str());
     let clusters = clusters(view.world.nodes);
-    let near = nearest(text, names.chain(clusters.iter().copied()));
+    let full = full.iter().map(String::as_str);
+    let near = nearest(text, full.chain(names).chain(clusters.iter().copied()));
     error.hint(meant(near, &exists))
 }
 

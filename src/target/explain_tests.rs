@@ -1,4 +1,5 @@
 use super::super::tests::{Cloud, node};
+use super::may_mean_nodes;
 use crate::error::Error;
 use crate::model::NodeState;
 
@@ -20,6 +21,11 @@ fn refusals() {
         ("worker[3-9]", "`worker[3-9]` matches no node"),
         ("worker[00-02]", "`worker[00-02]` matches no node"),
         ("x*", "`x*` matches no node"),
+        (
+            "b/wroker0",
+            "`b/wroker0` matches no node (did you mean `b/worker0`?",
+        ),
+        ("c/*", "`c/*` matches no node"),
         ("cluster=c", "no cluster is named `c` (clusters are a, b)"),
         ("99", "`99` matches no node (indexes are 1-7; nodes are"),
         ("5-1", "`5-1` matches no node"),
@@ -155,5 +161,37 @@ fn long_lists_are_cut() {
             message.len() < 2000 && message.contains(" more"),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn what_may_be_a_slip() {
+    let nodes = Cloud::new().nodes;
+    for (word, is) in [
+        ("99", true),
+        ("8-12", true),
+        ("i-0abc1234", true),
+        ("i-3x", true),
+        ("10.9.9.9", true),
+        ("10.9.9.9:22", true),
+        ("fe80::1", true),
+        // The values of attributes: an address, a state, a type, a tag.
+        ("10.0.0.2", true),
+        ("Stopped", true),
+        ("t2.large", true),
+        ("owner:devops", true),
+        ("wroker1", true),
+        ("mastre", true),
+        ("work", true),
+        ("b/x", true),
+        ("a/wroker0", true),
+        ("srv/www", false),
+        ("restart", false),
+        ("nginx", false),
+        ("i-love", false),
+        ("1.2.3", false),
+    ] {
+        assert_eq!(may_mean_nodes(word, &nodes), is, "{word}");
+        assert!(!may_mean_nodes(word, &[]), "{word}");
     }
 }

@@ -16,6 +16,7 @@
 //! - Names and attributes are looked up in the working set. A cluster that the target names, as a
 //!   word or by `cluster=`, counts as part of it, so that `cluster=b&worker0` is found. Indexes and
 //!   `%` results are unique, and reach every node.
+//! - `CLUSTER/NODE` is that node, in the working set or not; wildcards work on both sides.
 //! - A node that is [aside](crate::model::Node::aside) is selected by its full name, its id or its
 //!   index only, never by wildcards, ranges, filters or results; except where `use` took it in.
 //! - The id that a provider gave a node (`i-…`) names it like an index does.
@@ -33,6 +34,7 @@ mod scan;
 
 use std::fmt;
 
+pub use explain::may_mean_nodes;
 pub use fold::{expand, fold, join};
 
 use crate::error::Result;
@@ -82,6 +84,15 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// A term that selects this node and no other, whatever the working set is: `CLUSTER/NODE`; of a node
+/// that is [aside](Node::aside) its provider's id, as its name may be another's as well.
+pub fn exact(node: &Node) -> String {
+    match node.attrs.get("id") {
+        Some(id) if node.aside => id.clone(),
+        _ => resolve::full_name(node),
     }
 }
 

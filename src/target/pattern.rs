@@ -55,6 +55,15 @@ impl Pattern {
         }
     }
 
+    /// Whether it has a `/`, which stands between a cluster's name and a node's.
+    pub(super) fn has_slash(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(text) => text.contains('/'),
+            Part::Wild(glob, _, _) => glob.as_str().contains('/'),
+            Part::Numbers(_) => false,
+        })
+    }
+
     /// Whether it is `*` alone.
     pub(super) fn is_star(&self) -> bool {
         matches!(self.parts.as_slice(), [Part::Wild(glob, _, _)] if glob.as_str() == "*")

@@ -105,12 +105,19 @@ impl<'w> View<'w> {
         nodes.map(|(node, reach)| *reach && is(node)).collect()
     }
 
-    /// The node that a word names in full, by index, or by the id that its provider gave it, wherever
-    /// it is; of those that are aside also by name.
+    /// The node that a word names in full, with its cluster (`lab/worker0`), by index, or by the id that
+    /// its provider gave it, wherever it is; of those that are aside also by name.
     fn exactly(&self, word: &str) -> Selection {
         let index = indexes(word).filter(|(low, high)| low == high);
+        let with_cluster = |node: &Node| {
+            let name = word.strip_prefix(node.cluster.as_str());
+            name.and_then(|name| name.strip_prefix('/')) == Some(node.name.as_str())
+        };
+        let nodes = self.world.nodes.iter();
+        let loaded = nodes.filter(|node| !node.aside).any(with_cluster);
         let is = |node: &Node| {
-            index.is_some_and(|(index, _)| node.index == index)
+            (with_cluster(node) && !(node.aside && loaded))
+                || index.is_some_and(|(index, _)| node.index == index)
                 || node.attrs.get("id").is_some_and(|id| id == word)
                 || (node.aside && node.name == word)
         };
@@ -207,16 +214,20 @@ impl<'w> View<'w> {
 
     fn is_exact(&self, term: &Term) -> bool {
         match &term.what {
-            What::Name(pattern) => pattern
-                .literal()
-                .is_some_and(|word| indexes(word).is_some() || self.exactly(word).contains(&true)),
+            What::Name(pattern) => pattern.literal().map_or(pattern.has_slash(), |word| {
+                indexes(word).is_some() || self.exactly(word).contains(&true)
+            }),
             _ => false,
         }
     }
 
     fn select_name(&self, pattern: &Pattern) -> Selection {
         let Some(word) = pattern.literal() else {
-            return self.scoped(|node| pattern.matches(&node.name));
+            // A cluster that is named need not be in the working set.
+            return match pattern.has_slash() {
+                true => self.all(|node| pattern.matches(&full_name(node))),
+                false => self.scoped(|node| pattern.matches(&node.name)),
+            };
         };
         if let Some(cluster) = self.cluster_word(pattern) {
             return self.all(|node| node.cluster == cluster);
@@ -287,6 +298,11 @@ impl<'w> View<'w> {
             Err(Error::usage(format!("{} names no nodes", shown(file))))
         }
     }
+}
+
+/// `CLUSTER/NODE`.
+pub(super) fn full_name(node: &Node) -> String {
+    format!("{}/{}", node.cluster, node.name)
 }
 
 /// The names in a line: white space and commas separate them, except in brackets.

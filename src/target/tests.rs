@@ -109,6 +109,7 @@ impl Cloud {
             "hosts" => {
                 Ok("\u{feff}# all\r\nworker0\r\n\n  master worker[1-2]  # some\n".to_owned())
             },
+            "full" => Ok("b/worker0\na/worker1\n".to_owned()),
             "odd,name" => Ok("worker1\n".to_owned()),
             "typo" => Ok("worker0\nwroker1\n".to_owned()),
             "range" => Ok("worker[1\n".to_owned()),
@@ -208,6 +209,14 @@ fn terms() {
         ("worker*&b", "b/worker0"),
         ("b,master", "master b/worker0 b/db"),
         ("b!db", "b/worker0"),
+        // A node of a cluster.
+        ("a/worker0", "worker0"),
+        ("b/worker0", "b/worker0"),
+        ("a/master,b/worker0!a/master", "b/worker0"),
+        ("b/w*", "b/worker0"),
+        ("?/worker0", "worker0 b/worker0"),
+        ("a/worker[0-1]", "worker0 worker1"),
+        ("^full", "worker1 b/worker0"),
         // Operators, from left to right.
         ("worker*!worker1", "worker0 worker2 worker10"),
         ("worker*&state=running", "worker0 worker2"),
@@ -236,6 +245,21 @@ fn terms() {
         expected.sort_unstable();
         got.sort_unstable();
         assert_eq!(got, expected, "{target}");
+    }
+}
+
+#[test]
+fn each_node_has_a_term_of_its_own() {
+    let mut cloud = Cloud::new().with_working(&[]);
+    for id in [20, 21] {
+        let id_of = format!("id=i-{id}");
+        let mut node = node(id, "b", "db", NodeState::Running, &id_of, "");
+        node.aside = true;
+        cloud.nodes.push(node);
+    }
+    for node in &cloud.nodes {
+        let targets = cloud.resolve(&exact(node)).unwrap();
+        assert_eq!(targets.single(), Some(node.id), "{}", exact(node));
     }
 }
 

@@ -130,7 +130,13 @@ fn which_word_is_the_target() {
     }
     for (words, notice) in [
         ("may wbe*", "wbe*"),
-        ("may wbe1", "did you mean web1"),
+        ("may wbe1", "did you mean `web1`"),
+        ("may 12", "indexes are 1-3"),
+        ("may 8-12 x", "-- before it says that it is an argument"),
+        ("may i-0abc12 x", "`i-0abc12` matches no node"),
+        ("may 10.0.0.7", "`10.0.0.7` matches no node"),
+        ("may lba", "did you mean `lab`"),
+        ("may running", "`state=running`"),
         ("may state=runing", "runing"),
         ("must", "TARGET is missing"),
         ("must nobody x", "nobody"),
@@ -252,4 +258,43 @@ fn a_prompt_without_a_session_serves_by_itself() {
     pty.wait_prompt();
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 2);
     assert_eq!(left(&env), [""; 0]);
+}
+
+#[test]
+fn nodes_that_share_a_name_are_told_apart() {
+    let env = Env::new();
+    let file = nowhere(&env, &["web0", "db"]);
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text
+        .replace("name=lab", "name=far")
+        .replace("@db", "@cache");
+    env.file("far.cnf", text);
+    script(
+        &own(&env),
+        "tell",
+        "cat \"$DUST_NODES\" \"$DUST_NAMES\"
+         for target in $(cat $DUST_NAMES) \"^$DUST_NAMES\"; do dust show --json \"$target\"; done",
+    );
+    let lines = ["-c", "load far.cnf", "-c", "tell far/web0,lab/*"];
+    let run = env.dust(&[&["-f", &file], &lines[..]].concat()).run();
+    let out = run.expect_code(0).out();
+    let mut lines = out.lines();
+    let known: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let nodes = known["nodes"].as_array().unwrap();
+    let targets: Vec<&str> = nodes
+        .iter()
+        .map(|node| node["target"].as_str().unwrap())
+        .collect();
+    assert_eq!(targets, ["far/web0", "lab/db", "lab/web0"]);
+    let names: Vec<&str> = lines.by_ref().take(3).collect();
+    assert_eq!(names, ["far/web0", "db", "lab/web0"]);
+    // Each by itself, and then all of the file.
+    let shown: Vec<String> = lines
+        .map(|line| {
+            let node: Value = serde_json::from_str(line).unwrap();
+            let word = |key: &str| node[key].as_str().unwrap().to_owned();
+            word("cluster") + "/" + &word("name")
+        })
+        .collect();
+    assert_eq!(shown, [&targets[..], &targets[..]].concat());
 }

@@ -3,8 +3,9 @@
 use super::super::App;
 use crate::config::Provider;
 use crate::model::{NodeId, Outcome};
-use crate::target::Last;
+use crate::target::{Last, exact};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Raised when something is taken away or means something else.
 const VERSION: u32 = 1;
@@ -32,6 +33,21 @@ impl App {
             "nodes": nodes.collect::<Vec<_>>(),
         });
         format!("{value}\n")
+    }
+
+    /// Their names, one a line, as targets and `^FILE` take them: of names that several nodes have, each
+    /// with what tells it from the others.
+    pub(super) fn names_for(&self, ids: &[NodeId]) -> String {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for node in self.inventory.nodes() {
+            *seen.entry(&node.name).or_default() += 1;
+        }
+        let nodes = ids.iter().filter_map(|id| self.inventory.get(*id));
+        let names = nodes.map(|node| match seen.get(node.name.as_str()) {
+            Some(2..) => exact(node) + "\n",
+            _ => format!("{}\n", node.name),
+        });
+        names.collect()
     }
 
     fn node_for(&self, id: NodeId) -> Option<Value> {
@@ -62,6 +78,7 @@ impl App {
             Some(Last::Pending) | None => Value::Null,
         };
         Some(json!({
+            "target": exact(node),
             "name": node.name,
             "cluster": node.cluster,
             "index": node.index,

@@ -1,9 +1,9 @@
 //! Which of a drop-in's words is its target.
 
 use super::super::App;
-use crate::command::dropins::{self, DropIn, First, Wants};
+use crate::command::dropins::{self, DropIn, First};
 use crate::error::{Error, Result};
-use crate::model::nearest::{nearest, shown};
+use crate::target::may_mean_nodes;
 use std::ffi::OsString;
 
 impl App {
@@ -19,36 +19,28 @@ impl App {
         let target = match dropins::first(found.hints.wants, first.as_deref())? {
             First::Nothing => return Ok((None, words)),
             First::End => None,
-            First::Target(target) | First::Surely(target) => {
-                if let Err(error) = self.resolve(target) {
-                    return Err(match dropins::first(Wants::Optional, first.as_deref()) {
-                        Ok(First::Surely(_)) if found.hints.wants == Wants::Optional => {
-                            error.hint("-- before it says that it is an argument")
-                        },
-                        _ => error,
-                    });
-                }
+            First::Target(target) => {
+                self.resolve(target)?;
+                Some(target.to_owned())
+            },
+            First::Surely(target) => {
+                self.resolve(target).map_err(or_argument)?;
                 Some(target.to_owned())
             },
             First::Maybe(word) => match self.resolve(word) {
                 Ok(_) => Some(word.to_owned()),
-                Err(error) => {
-                    let nodes = self.inventory.nodes().iter();
-                    match nearest(word, nodes.map(|node| node.name.as_str())) {
-                        None => return Ok((None, words)),
-                        // It is there, and out of reach: the error says why.
-                        Some(near) if near == word => return Err(error),
-                        Some(near) => {
-                            let text = format!("`{}` is no node", shown(word));
-                            let end = "-- before it says that it is an argument";
-                            let hint = format!("did you mean {near}? {end}");
-                            return Err(Error::usage(text).hint(hint));
-                        },
-                    }
+                Err(error) if may_mean_nodes(word, self.inventory.nodes()) => {
+                    return Err(or_argument(error));
                 },
+                Err(_) => return Ok((None, words)),
             },
         };
         words.remove(0);
         Ok((target, words))
     }
+}
+
+/// Why a word is no target, if it was meant as one.
+fn or_argument(error: Error) -> Error {
+    error.also_hint("-- before it says that it is an argument")
 }
