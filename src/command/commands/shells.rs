@@ -74,9 +74,9 @@ pub(super) const GET: Spec = Spec {
     flags: COPY,
     summary: "copy files of nodes to this machine",
     help: "FILE of each node becomes FILE.NODE; with -r, NODE/FILE. Wildcards in FILE are the \
-           nodes' files. The last word is the folder for them, DIR, if it ends in a slash or is \
-           a folder here and FILE stands before it; else they go to dust's own folder. A file \
-           has its name only when it is whole. Links stay links. A failure is told with its \
+           nodes' files. The last word is the folder for them, DIR, if it ends in a slash (then \
+           it is made) or is a folder here and FILE stands before it; else they go to dust's own \
+           folder. A file has its name only when it is whole. Links stay links. A failure is told with its \
            node and file, and the others go on; Ctrl-C removes what is not whole.",
     examples: &[
         "get worker* /var/log/syslog",
