@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::model::nearest::{nearest, shown};
 use look::After;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -39,10 +39,21 @@ pub struct Call {
 /// What is asked of the folders of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DropInAsk {
-    /// What is in these, the first ones first.
-    List(Vec<PathBuf>),
+    /// What there is.
+    List(Look),
     /// Put those that come with dust, or the one of this name, into the person's own.
     Install(Option<String>),
+}
+
+/// A look at the folders of commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// These, the first ones first.
+    pub folders: Vec<PathBuf>,
+    /// Programs are asked what they are only where the person put them: in these folders…
+    pub own: Vec<PathBuf>,
+    /// … and of the others, which came with a cluster file, those that the person named.
+    pub named: Vec<PathBuf>,
 }
 
 /// What came of it.
@@ -82,6 +93,10 @@ pub(super) struct DropIns {
     asked: BTreeMap<u64, Vec<After>>,
     /// A look at the folders is under way; what it is for.
     looking: Option<u64>,
+    /// What the one after it is for.
+    later: Vec<After>,
+    /// Files that the person has run, or wanted help on.
+    named: BTreeSet<PathBuf>,
     told: HashSet<String>,
     /// The one that has the terminal.
     running: Option<String>,
@@ -96,7 +111,7 @@ pub(super) struct DropIns {
 impl DropIns {
     /// Somebody waits for an answer.
     pub(super) fn are_awaited(&self) -> bool {
-        let mut all = self.asked.values().flatten();
+        let mut all = self.asked.values().flatten().chain(&self.later);
         all.any(|after| *after != After::Learn)
     }
 
@@ -221,6 +236,7 @@ impl App {
         }
         self.cloud_knows(&ids)?;
         let call = self.call(&found, args, target.as_deref(), &ids);
+        self.drop_ins.named.insert(found.path);
         self.local_runs = true;
         self.drop_ins.running = Some(found.name);
         self.drop_ins.given = ids;

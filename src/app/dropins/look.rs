@@ -2,7 +2,7 @@
 //! `commands` and `reload` say of what is there.
 
 use super::super::{App, Effect};
-use super::{DropInAsk, DropInNews};
+use super::{DropInAsk, DropInNews, Look};
 use crate::command::dropins::{DropIn, State};
 use crate::command::{help, topics};
 use crate::error::{Error, Result};
@@ -59,11 +59,20 @@ impl App {
         if let Some(under_way) = drop_ins.looking
             && let Some(asked) = drop_ins.asked.get_mut(&under_way)
         {
-            asked.push(after);
+            match after {
+                // The one that is named may not have been asked.
+                After::About(_) => drop_ins.later.push(after),
+                _ => asked.push(after),
+            }
             return;
         }
-        let folders = self.drop_in_folders(None);
-        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(folders)));
+        let (first, last) = self.host.drop_in_folders();
+        let look = Look {
+            folders: self.drop_in_folders(None),
+            own: first.into_iter().chain(last).collect(),
+            named: self.drop_ins.named.iter().cloned().collect(),
+        };
+        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(look)));
     }
 
     /// Looks what there is, in the background. In a batch nobody needs to know.
@@ -80,6 +89,8 @@ impl App {
 
     /// `help WORD`.
     pub(in crate::app) fn help_about(&mut self, word: String) {
+        let named = self.drop_in_named(&word).map(|found| found.path);
+        self.drop_ins.named.extend(named);
         self.look_for(After::About(word));
     }
 
@@ -104,6 +115,9 @@ impl App {
                 self.drop_ins.looking = None;
                 for after in after {
                     self.drop_ins_listed(after);
+                }
+                for after in std::mem::take(&mut self.drop_ins.later) {
+                    self.look_for(after);
                 }
             },
             DropInNews::Installed(Ok(lines)) => {
