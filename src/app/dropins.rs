@@ -6,7 +6,7 @@ mod target;
 
 use super::{App, Effect};
 use crate::command::dropins::{self, DropIn, Listing, State, Wants};
-use crate::command::parse;
+use crate::command::{Command, parse};
 use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::model::nearest::{nearest, shown};
@@ -138,7 +138,7 @@ impl App {
     pub(super) fn near_drop_in(&self, word: &str) -> Option<String> {
         let mut names: Vec<String> = self.drop_ins.ready().map(|one| one.name.clone()).collect();
         if names.is_empty() {
-            for folder in self.drop_in_folders(None) {
+            for folder in self.drop_in_folders(&[]) {
                 let files = self.host.list(&folder).into_iter();
                 names.extend(files.filter(|(_, folder)| !folder).map(|(name, _)| name));
             }
@@ -152,7 +152,7 @@ impl App {
         if !dropins::is_name(name) {
             return None;
         }
-        self.host.drop_in(&self.drop_in_folders(None), name)
+        self.host.drop_in(&self.drop_in_folders(&[]), name)
     }
 
     /// That all lines of a batch are something, before the first of them runs.
@@ -161,19 +161,30 @@ impl App {
         file: Option<&Path>,
         lines: impl Iterator<Item = &'a parse::Line>,
     ) -> Result<()> {
+        let mut coming: Vec<&Path> = file.into_iter().collect();
+        let mut moves = false;
         for line in lines {
-            let parse::Line::DropIn {
-                name, otherwise, ..
-            } = line
-            else {
-                continue;
-            };
-            if self
-                .host
-                .drop_in(&self.drop_in_folders(file), name)
-                .is_none()
-            {
-                return Err(self.no_drop_in(name, otherwise));
+            match line {
+                parse::Line::Builtin(Command::Cd { .. }) => moves = true,
+                parse::Line::Builtin(Command::Load { file })
+                    if moves && !file.is_absolute() && !file.starts_with("~") =>
+                {
+                    // Where that is, and what lies beside it, is known only then.
+                    return Ok(());
+                },
+                parse::Line::Builtin(Command::Load { file }) => coming.push(file),
+                // What these bring may be meant by what follows.
+                parse::Line::Builtin(Command::Install { .. }) => return Ok(()),
+                parse::Line::DropIn {
+                    name, otherwise, ..
+                } if self
+                    .host
+                    .drop_in(&self.drop_in_folders(&coming), name)
+                    .is_none() =>
+                {
+                    return Err(self.no_drop_in(name, otherwise));
+                },
+                _ => {},
             }
         }
         Ok(())

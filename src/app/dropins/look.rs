@@ -27,14 +27,15 @@ pub(super) enum After {
 }
 
 impl App {
-    /// Where drop-ins are looked for, the first place first. `file`: one that will be loaded.
-    pub(super) fn drop_in_folders(&self, file: Option<&Path>) -> Vec<PathBuf> {
+    /// Where drop-ins are looked for, the first place first. `coming`: files that will be loaded, the
+    /// last one last.
+    pub(super) fn drop_in_folders(&self, coming: &[&Path]) -> Vec<PathBuf> {
         let (mut folders, own) = self.host.drop_in_folders();
         let clusters = self.inventory.clusters().iter().rev();
         let loaded =
             clusters.filter_map(|cluster| Some(self.sources.get(&cluster.name)?.0.clone()));
-        let coming = file.map(|file| self.full_path(file));
-        for path in coming.into_iter().chain(loaded) {
+        let coming = coming.iter().rev().map(|file| self.full_path(file));
+        for path in coming.chain(loaded) {
             if let Some(folder) = path.parent() {
                 folders.push(folder.join("commands"));
             }
@@ -68,7 +69,7 @@ impl App {
         }
         let (first, last) = self.host.drop_in_folders();
         let look = Look {
-            folders: self.drop_in_folders(None),
+            folders: self.drop_in_folders(&[]),
             own: first.into_iter().chain(last).collect(),
             named: self.drop_ins.named.iter().cloned().collect(),
         };
@@ -160,7 +161,7 @@ impl App {
                 self.answer(&text);
             },
             After::List if listing.all.is_empty() && listing.folders.is_empty() => {
-                let folders = self.drop_in_folders(None);
+                let folders = self.drop_in_folders(&[]);
                 let folders: Vec<String> = folders
                     .iter()
                     .map(|path| path.display().to_string())
