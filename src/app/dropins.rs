@@ -10,16 +10,22 @@ use crate::command::{Command, parse};
 use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::model::nearest::{nearest, shown};
+use crate::session::detach::{self, Detach, Fed};
 use look::After;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Ctrl-C so often, each within [`THRICE_GAP`] of the one before, ends a drop-in that heeds none.
-const THRICE: usize = 3;
-const THRICE_GAP: Duration = Duration::from_millis(500);
-const CTRL_C: u8 = 0x03;
+/// Three Ctrl-C, however the terminal encodes them, each within this time of the one before, end a
+/// drop-in that heeds none.
+const THRICE: detach::Config = detach::Config {
+    window: Duration::from_millis(500),
+    repeat: Duration::ZERO,
+    mode: detach::Mode::Forward,
+    key: 0x03,
+    tilde: false,
+};
 
 /// A drop-in that is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +108,8 @@ pub(super) struct DropIns {
     running: Option<String>,
     /// The nodes that it was given.
     given: Vec<NodeId>,
-    /// When Ctrl-C was typed at it.
-    interrupts: VecDeque<Instant>,
+    /// Counts how often Ctrl-C is typed at it.
+    interrupts: Option<Detach>,
     /// The largest exit status of local commands in a batch.
     pub(super) worst: u8,
 }
@@ -251,7 +257,7 @@ impl App {
         self.local_runs = true;
         self.drop_ins.running = Some(found.name);
         self.drop_ins.given = ids;
-        self.drop_ins.interrupts.clear();
+        self.drop_ins.interrupts = Some(Detach::new(THRICE));
         self.effects.push_back(Effect::DropIn(Box::new(call)));
         Ok(())
     }
@@ -307,27 +313,15 @@ impl App {
     /// Keys for the local command that has the terminal. True: it is to be killed, since it heeds no
     /// Ctrl-C.
     pub fn kills_local(&mut self, now: Instant, bytes: &[u8]) -> bool {
-        if self.drop_ins.running.is_none() {
+        let Some(interrupts) = &mut self.drop_ins.interrupts else {
             return false;
-        }
-        let interrupts = &mut self.drop_ins.interrupts;
-        for byte in bytes {
-            if *byte != CTRL_C {
-                interrupts.clear();
-                continue;
-            }
-            if interrupts
-                .back()
-                .is_some_and(|last| now.saturating_duration_since(*last) > THRICE_GAP)
-            {
-                interrupts.clear();
-            }
-            interrupts.push_back(now);
-        }
-        let kills = interrupts.len() >= THRICE;
-        if kills {
-            interrupts.clear();
-        }
-        kills
+        };
+        // It gets all of them in any case.
+        let mut passed = Vec::new();
+        self.drop_ins.running.is_some()
+            && matches!(
+                interrupts.feed(bytes, now, &mut passed),
+                Fed::Detached { .. }
+            )
     }
 }
