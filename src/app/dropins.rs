@@ -6,20 +6,26 @@ mod target;
 
 use super::{App, Effect};
 use crate::command::dropins::{self, DropIn, Listing, State, Wants};
-use crate::command::parse;
+use crate::command::{Command, parse};
 use crate::error::{Error, Result};
 use crate::model::NodeId;
 use crate::model::nearest::{nearest, shown};
+use crate::session::detach::{self, Detach, Fed};
 use look::After;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Ctrl-C so often, each within [`THRICE_GAP`] of the one before, ends a drop-in that heeds none.
-const THRICE: usize = 3;
-const THRICE_GAP: Duration = Duration::from_millis(500);
-const CTRL_C: u8 = 0x03;
+/// Three Ctrl-C, however the terminal encodes them, each within this time of the one before, end a
+/// drop-in that heeds none.
+const THRICE: detach::Config = detach::Config {
+    window: Duration::from_millis(500),
+    repeat: Duration::ZERO,
+    mode: detach::Mode::Forward,
+    key: 0x03,
+    tilde: false,
+};
 
 /// A drop-in that is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +45,21 @@ pub struct Call {
 /// What is asked of the folders of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DropInAsk {
-    /// What is in these, the first ones first.
-    List(Vec<PathBuf>),
+    /// What there is.
+    List(Look),
     /// Put those that come with dust, or the one of this name, into the person's own.
     Install(Option<String>),
+}
+
+/// A look at the folders of commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// These, the first ones first.
+    pub folders: Vec<PathBuf>,
+    /// Programs are asked what they are only where the person put them: in these folders…
+    pub own: Vec<PathBuf>,
+    /// … and of the others, which came with a cluster file, those that the person named.
+    pub named: Vec<PathBuf>,
 }
 
 /// What came of it.
@@ -82,13 +99,17 @@ pub(super) struct DropIns {
     asked: BTreeMap<u64, Vec<After>>,
     /// A look at the folders is under way; what it is for.
     looking: Option<u64>,
+    /// What the one after it is for.
+    later: Vec<After>,
+    /// Files that the person has run, or wanted help on.
+    named: BTreeSet<PathBuf>,
     told: HashSet<String>,
     /// The one that has the terminal.
     running: Option<String>,
     /// The nodes that it was given.
     given: Vec<NodeId>,
-    /// When Ctrl-C was typed at it.
-    interrupts: VecDeque<Instant>,
+    /// Counts how often Ctrl-C is typed at it.
+    interrupts: Option<Detach>,
     /// The largest exit status of local commands in a batch.
     pub(super) worst: u8,
 }
@@ -96,7 +117,7 @@ pub(super) struct DropIns {
 impl DropIns {
     /// Somebody waits for an answer.
     pub(super) fn are_awaited(&self) -> bool {
-        let mut all = self.asked.values().flatten();
+        let mut all = self.asked.values().flatten().chain(&self.later);
         all.any(|after| *after != After::Learn)
     }
 
@@ -123,7 +144,7 @@ impl App {
     pub(super) fn near_drop_in(&self, word: &str) -> Option<String> {
         let mut names: Vec<String> = self.drop_ins.ready().map(|one| one.name.clone()).collect();
         if names.is_empty() {
-            for folder in self.drop_in_folders(None) {
+            for folder in self.drop_in_folders(&[]) {
                 let files = self.host.list(&folder).into_iter();
                 names.extend(files.filter(|(_, folder)| !folder).map(|(name, _)| name));
             }
@@ -137,7 +158,7 @@ impl App {
         if !dropins::is_name(name) {
             return None;
         }
-        self.host.drop_in(&self.drop_in_folders(None), name)
+        self.host.drop_in(&self.drop_in_folders(&[]), name)
     }
 
     /// That all lines of a batch are something, before the first of them runs.
@@ -146,19 +167,30 @@ impl App {
         file: Option<&Path>,
         lines: impl Iterator<Item = &'a parse::Line>,
     ) -> Result<()> {
+        let mut coming: Vec<&Path> = file.into_iter().collect();
+        let mut moves = false;
         for line in lines {
-            let parse::Line::DropIn {
-                name, otherwise, ..
-            } = line
-            else {
-                continue;
-            };
-            if self
-                .host
-                .drop_in(&self.drop_in_folders(file), name)
-                .is_none()
-            {
-                return Err(self.no_drop_in(name, otherwise));
+            match line {
+                parse::Line::Builtin(Command::Cd { .. }) => moves = true,
+                parse::Line::Builtin(Command::Load { file })
+                    if moves && !file.is_absolute() && !file.starts_with("~") =>
+                {
+                    // Where that is, and what lies beside it, is known only then.
+                    return Ok(());
+                },
+                parse::Line::Builtin(Command::Load { file }) => coming.push(file),
+                // What these bring may be meant by what follows.
+                parse::Line::Builtin(Command::Install { .. }) => return Ok(()),
+                parse::Line::DropIn {
+                    name, otherwise, ..
+                } if self
+                    .host
+                    .drop_in(&self.drop_in_folders(&coming), name)
+                    .is_none() =>
+                {
+                    return Err(self.no_drop_in(name, otherwise));
+                },
+                _ => {},
             }
         }
         Ok(())
@@ -221,10 +253,11 @@ impl App {
         }
         self.cloud_knows(&ids)?;
         let call = self.call(&found, args, target.as_deref(), &ids);
+        self.drop_ins.named.insert(found.path);
         self.local_runs = true;
         self.drop_ins.running = Some(found.name);
         self.drop_ins.given = ids;
-        self.drop_ins.interrupts.clear();
+        self.drop_ins.interrupts = Some(Detach::new(THRICE));
         self.effects.push_back(Effect::DropIn(Box::new(call)));
         Ok(())
     }
@@ -280,27 +313,15 @@ impl App {
     /// Keys for the local command that has the terminal. True: it is to be killed, since it heeds no
     /// Ctrl-C.
     pub fn kills_local(&mut self, now: Instant, bytes: &[u8]) -> bool {
-        if self.drop_ins.running.is_none() {
+        let Some(interrupts) = &mut self.drop_ins.interrupts else {
             return false;
-        }
-        let interrupts = &mut self.drop_ins.interrupts;
-        for byte in bytes {
-            if *byte != CTRL_C {
-                interrupts.clear();
-                continue;
-            }
-            if interrupts
-                .back()
-                .is_some_and(|last| now.saturating_duration_since(*last) > THRICE_GAP)
-            {
-                interrupts.clear();
-            }
-            interrupts.push_back(now);
-        }
-        let kills = interrupts.len() >= THRICE;
-        if kills {
-            interrupts.clear();
-        }
-        kills
+        };
+        // It gets all of them in any case.
+        let mut passed = Vec::new();
+        self.drop_ins.running.is_some()
+            && matches!(
+                interrupts.feed(bytes, now, &mut passed),
+                Fed::Detached { .. }
+            )
     }
 }

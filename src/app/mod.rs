@@ -37,7 +37,7 @@ mod transfers;
 mod typed;
 
 pub use batch::BatchInput;
-pub use dropins::{Call, DropInAsk, DropInNews, LocalEnd};
+pub use dropins::{Call, DropInAsk, DropInNews, LocalEnd, Look};
 pub use effect::{Effect, ProviderOp};
 pub use event::{Event, Provided, ProvidedNode};
 pub use host::Host;

@@ -9,6 +9,7 @@ pub(super) use room::{Room, SOCKET, path_to_dust};
 pub(super) use shipped::install;
 
 use super::clock;
+use crate::app::Look;
 use crate::command::dropins::{DropIn, HEAD_MAX, Hints, Listing, State, hints, is_name, told};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
@@ -143,14 +144,20 @@ fn can_start(head: &[u8], size: u64) -> Result<(), (String, String)> {
     ))
 }
 
-/// Everything in these folders. Programs without a comment are asked what they are, unless they said
-/// so before.
-pub(super) fn scan(folders: &[PathBuf], said: &mut Said) -> Listing {
-    let mut listing = look_into(folders);
+/// Everything in these folders. Programs without a comment that may be asked are asked what they are,
+/// unless they said so before.
+pub(super) fn scan(wanted: &Look, said: &mut Said) -> Listing {
+    let mut listing = look_into(&wanted.folders);
+    let own = wanted.own.iter();
+    let own: Vec<PathBuf> = own.filter_map(|path| path.canonicalize().ok()).collect();
+    let may = |file: &PathBuf| {
+        let folder = file.parent();
+        wanted.named.contains(file) || own.iter().any(|own| Some(own.as_path()) == folder)
+    };
     let mut now = Said::new();
     let asks = std::env::var_os(ASKED).is_none();
     for one in listing.all.iter_mut().filter(|_| asks) {
-        if one.state != State::Ready || !one.hints.summary.is_empty() {
+        if one.state != State::Ready || !one.hints.summary.is_empty() || !may(&one.path) {
             continue;
         }
         let Ok(meta) = fs::metadata(&one.path) else {

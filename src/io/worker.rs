@@ -343,7 +343,7 @@ pub fn agent_login(
 /// Does something about the folders of drop-in commands.
 pub fn drop_ins(request: u64, ask: DropInAsk, mut said: Said) -> Answer {
     let news = match ask {
-        DropInAsk::List(folders) => DropInNews::Listed(dropins::scan(&folders, &mut said)),
+        DropInAsk::List(look) => DropInNews::Listed(dropins::scan(&look, &mut said)),
         DropInAsk::Install(name) => DropInNews::Installed(dropins::install(name.as_deref())),
     };
     Answer::DropIns(request, news, said)

@@ -214,10 +214,10 @@ impl<'w> View<'w> {
 
     fn is_exact(&self, term: &Term) -> bool {
         match &term.what {
-            What::Name(pattern) => match pattern.literal() {
-                Some(word) => indexes(word).is_some() || self.exactly(word).contains(&true),
-                None => pattern.has_slash(),
-            },
+            What::Name(pattern) => pattern.literal().map_or_else(
+                || pattern.has_slash(),
+                |word| indexes(word).is_some() || self.exactly(word).contains(&true),
+            ),
             _ => false,
         }
     }

@@ -298,3 +298,34 @@ fn nodes_that_share_a_name_are_told_apart() {
         .collect();
     assert_eq!(shown, [&targets[..], &targets[..]].concat());
 }
+
+#[test]
+fn one_beside_a_file_that_an_earlier_line_loads_is_found() {
+    let env = Env::new();
+    let file = nowhere(&env, &["web0"]);
+    let away = env.folder("away");
+    fs::create_dir_all(&away).unwrap();
+    fs::rename(&file, away.join("web.cnf")).unwrap();
+    script(
+        &away.join("commands"),
+        "here",
+        "echo here $(cat $DUST_NAMES)",
+    );
+    let path = away.join("web.cnf").display().to_string();
+    let load = format!("load {path}");
+    let cd = format!("cd {}", away.display());
+    for lines in [
+        &["-c", &load, "-c", "here"][..],
+        &["-c", &cd, "-c", "load web.cnf", "-c", "here web*"],
+    ] {
+        let run = env.dust(lines).run().expect_code(0);
+        assert_eq!(run.out(), "here web0\n");
+    }
+    // What is nowhere is told before anything is done, where that can be known.
+    let lines = ["-c", &load, "-c", "!echo ran", "-c", "nowhere-at-all"];
+    let run = env.dust(&lines).run().expect_code(2);
+    assert_eq!(run.out(), "");
+    let lines = ["-c", &cd, "-c", "load web.cnf", "-c", "nowhere-at-all"];
+    let run = env.dust(&lines).run().expect_code(2);
+    run.expect_notice(&["nowhere-at-all"]);
+}

@@ -2,7 +2,7 @@
 //! `commands` and `reload` say of what is there.
 
 use super::super::{App, Effect};
-use super::{DropInAsk, DropInNews};
+use super::{DropInAsk, DropInNews, Look};
 use crate::command::dropins::{DropIn, State};
 use crate::command::{help, topics};
 use crate::error::{Error, Result};
@@ -27,14 +27,15 @@ pub(super) enum After {
 }
 
 impl App {
-    /// Where drop-ins are looked for, the first place first. `file`: one that will be loaded.
-    pub(super) fn drop_in_folders(&self, file: Option<&Path>) -> Vec<PathBuf> {
+    /// Where drop-ins are looked for, the first place first. `coming`: files that will be loaded, the
+    /// last one last.
+    pub(super) fn drop_in_folders(&self, coming: &[&Path]) -> Vec<PathBuf> {
         let (mut folders, own) = self.host.drop_in_folders();
         let clusters = self.inventory.clusters().iter().rev();
         let loaded =
             clusters.filter_map(|cluster| Some(self.sources.get(&cluster.name)?.0.clone()));
-        let coming = file.map(|file| self.full_path(file));
-        for path in coming.into_iter().chain(loaded) {
+        let coming = coming.iter().rev().map(|file| self.full_path(file));
+        for path in coming.chain(loaded) {
             if let Some(folder) = path.parent() {
                 folders.push(folder.join("commands"));
             }
@@ -59,11 +60,20 @@ impl App {
         if let Some(under_way) = drop_ins.looking
             && let Some(asked) = drop_ins.asked.get_mut(&under_way)
         {
-            asked.push(after);
+            match after {
+                // The one that is named may not have been asked.
+                After::About(_) => drop_ins.later.push(after),
+                _ => asked.push(after),
+            }
             return;
         }
-        let folders = self.drop_in_folders(None);
-        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(folders)));
+        let (first, last) = self.host.drop_in_folders();
+        let look = Look {
+            folders: self.drop_in_folders(&[]),
+            own: first.into_iter().chain(last).collect(),
+            named: self.drop_ins.named.iter().cloned().collect(),
+        };
+        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(look)));
     }
 
     /// Looks what there is, in the background. In a batch nobody needs to know.
@@ -80,6 +90,8 @@ impl App {
 
     /// `help WORD`.
     pub(in crate::app) fn help_about(&mut self, word: String) {
+        let named = self.drop_in_named(&word).map(|found| found.path);
+        self.drop_ins.named.extend(named);
         self.look_for(After::About(word));
     }
 
@@ -104,6 +116,9 @@ impl App {
                 self.drop_ins.looking = None;
                 for after in after {
                     self.drop_ins_listed(after);
+                }
+                for after in std::mem::take(&mut self.drop_ins.later) {
+                    self.look_for(after);
                 }
             },
             DropInNews::Installed(Ok(lines)) => {
@@ -146,7 +161,7 @@ impl App {
                 self.answer(&text);
             },
             After::List if listing.all.is_empty() && listing.folders.is_empty() => {
-                let folders = self.drop_in_folders(None);
+                let folders = self.drop_in_folders(&[]);
                 let folders: Vec<String> = folders
                     .iter()
                     .map(|path| path.display().to_string())

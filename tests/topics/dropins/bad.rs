@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{left, nowhere, own, program, script};
 use crate::support::env::Env;
-use crate::support::pty::Pty;
+use crate::support::pty::{Pty, has_row};
 
 fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -130,6 +130,16 @@ fn ctrl_c_reaches_it_and_three_end_it() {
     pty.send("\x03\x03\x03");
     pty.wait_row("deaf was killed by signal 9");
     pty.wait_prompt();
+    // A program may have asked the terminal for another encoding of keys.
+    for key in ["\x1b[99;5u", "\x1b[27;5;99~"] {
+        pty.send("\x0c");
+        pty.wait_for("an empty screen", |s| !has_row(s, "deaf"));
+        pty.line("deaf");
+        pty.wait_row("deaf");
+        pty.send(&key.repeat(3));
+        pty.wait_row("deaf was killed by signal 9");
+        pty.wait_prompt();
+    }
     pty.command("!echo the prompt is $((40 + 2))");
     pty.wait_row("the prompt is 42");
 }

@@ -91,6 +91,46 @@ fn a_program_that_knows_the_question_is_asked() {
 }
 
 #[test]
+fn what_came_with_a_cluster_file_is_not_run_unasked() {
+    let env = Env::new();
+    let file = nowhere(&env, &["a"]);
+    let asks = |name: &str| {
+        format!(
+            "case $1 in --dust-help) echo {name} >>asked; echo says {name};; *) echo ran;; esac"
+        )
+    };
+    let beside = env.work().join("commands");
+    for name in ["first", "second", "third"] {
+        script(&beside, name, &asks(name));
+    }
+    script(&own(&env), "mine", &asks("mine"));
+    let asked = || fs::read_to_string(env.work().join("asked")).unwrap_or_default();
+    let mut pty = env.prompt(&file);
+    for (line, row) in [
+        ("commands", "third is"),
+        ("reload", "has not changed"),
+        ("help", "third [TARGET]"),
+    ] {
+        pty.command(line);
+        pty.wait_for(row, |screen| screen.contents().contains(row));
+        pty.wait_prompt();
+    }
+    assert_eq!(asked(), "mine\n");
+    // Who names one means it.
+    pty.command("help second");
+    pty.wait_row("says second");
+    pty.wait_prompt();
+    pty.command("third");
+    pty.wait_row("ran");
+    pty.wait_prompt();
+    pty.command("commands");
+    pty.wait_words(&["third", "says third"]);
+    assert_eq!(asked(), "mine\nsecond\nthird\n");
+    let run = env.dust(&["-f", &file, "help", "first"]).run();
+    assert!(run.expect_code(0).out().contains("says first"));
+}
+
+#[test]
 fn what_is_shadowed_is_told_once() {
     let env = Env::new();
     let file = nowhere(&env, &["a"]);
