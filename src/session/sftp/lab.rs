@@ -91,6 +91,8 @@ pub(super) struct Server {
     pub(super) lies: Vec<(Vec<u8>, Attrs)>,
     /// The size that is told of every file.
     pub(super) false_size: Option<u64>,
+    /// What opening a file that is there for writing answers.
+    pub(super) reopen: Code,
     open: BTreeMap<Vec<u8>, Open>,
     last: u32,
     input: Vec<u8>,
@@ -115,6 +117,7 @@ pub(super) fn openssh() -> Server {
         most_open: 0,
         lies: Vec::new(),
         false_size: None,
+        reopen: Code::Ok,
         open: BTreeMap::new(),
         last: 0,
         input: Vec::new(),
@@ -255,6 +258,12 @@ impl Server {
                 let there = self.tree.get(&path).cloned();
                 match there {
                     Some(Entry::File(..)) if flags & 32 != 0 => Code::Failure,
+                    Some(Entry::File(..)) if flags & 2 != 0 && self.reopen != Code::Ok => {
+                        self.reopen
+                    },
+                    Some(Entry::File(_, mode, _)) if flags & 2 != 0 && mode & 0o200 == 0 => {
+                        Code::PermissionDenied
+                    },
                     Some(Entry::File(..)) => return Ok(self.handle(id, Open::File(path))),
                     Some(_) => Code::Failure,
                     None if flags & 8 == 0 => Code::NoSuchFile,

@@ -1,7 +1,7 @@
 //! One file on its way to a node: it grows under a temporary name beside its place, is measured (and
 //! compared), and takes its name in one step.
 
-use super::super::client::{Handle, Refusal, Reply, flag};
+use super::super::client::{Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::plan::{BLOCK, Facts, Fault, name, part_name};
 use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
@@ -9,8 +9,13 @@ use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// What is left of an earlier run.
+    /// Is there something left of an earlier run?
     Rest,
+    /// To go on with that.
+    Reopen,
+    /// What has been opened, in truth.
+    Held,
+    /// A new one.
     Open,
     /// So many bytes.
     Write(u32),
@@ -49,14 +54,14 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) phase: Phase,
-    facts: Facts,
+    pub(super) facts: Facts,
     link: bool,
     pub(super) place: Vec<u8>,
     pub(super) part: Vec<u8>,
     pub(super) salted: bool,
     pub(super) handle: Option<Handle>,
     /// From here on it is to be sent.
-    next: u64,
+    pub(super) next: u64,
     /// In so many pieces it was sent.
     writes: usize,
     /// Requests without an answer.
@@ -87,17 +92,6 @@ impl Active {
 }
 
 impl Upload {
-    pub(super) fn begin_file(&mut self, item: usize, facts: Facts) {
-        self.begin(item, facts, false);
-        if self.how.resume {
-            self.ask(item, Step::Rest, |client, tag, active| {
-                client.stat(tag, &active.part, false);
-            });
-        } else {
-            self.open_part(item, flag::EXCLUSIVE);
-        }
-    }
-
     /// A link is made under another name and then takes its own, so that one that is there is
     /// replaced in one step, too.
     pub(super) fn begin_link(&mut self, item: usize, target: &[u8]) {
@@ -109,7 +103,7 @@ impl Upload {
         });
     }
 
-    fn begin(&mut self, item: usize, facts: Facts, link: bool) {
+    pub(super) fn begin(&mut self, item: usize, facts: Facts, link: bool) {
         let path = self.plan.items.get(item).map(|item| item.path.as_slice());
         let place = self.place(path.unwrap_or_default());
         let part = beside(&place, &part_name(name(&place), &facts, None));
@@ -132,16 +126,6 @@ impl Upload {
         self.active.insert(item, active);
     }
 
-    /// Gives it a name that nobody else has.
-    fn salt_part(&mut self, item: usize) {
-        let salt = self.salt.wrapping_add(item as u64);
-        if let Some(active) = self.active.get_mut(&item) {
-            active.salted = true;
-            let part = part_name(name(&active.place), &active.facts, Some(salt));
-            active.part = beside(&active.place, &part);
-        }
-    }
-
     pub(super) fn ask(
         &mut self,
         item: usize,
@@ -152,17 +136,6 @@ impl Upload {
             active.awaited += 1;
             request(&mut self.client, Tag::File(item, step), active);
         }
-    }
-
-    fn open_part(&mut self, item: usize, how: u32) {
-        self.ask(item, Step::Open, |client, tag, active| {
-            active.phase = Phase::Opening;
-            let attrs = Attrs {
-                mode: Some(active.facts.mode & 0o777),
-                ..Attrs::default()
-            };
-            client.open(tag, &active.part, flag::WRITE | flag::CREATE | how, &attrs);
-        });
     }
 
     /// An answer about a file.
@@ -183,33 +156,8 @@ impl Upload {
             return;
         }
         match (step, result) {
-            (Step::Rest, Ok(Reply::Attrs(attrs))) if self.how.resume => {
-                let size = attrs.size.unwrap_or(0);
-                if attrs.file_type() == Some(FileType::File) && size <= active.facts.size {
-                    // What was on the way at its end may have holes before it.
-                    let sure = size.saturating_sub(WINDOW) / BLOCK * BLOCK;
-                    active.next = sure;
-                    self.moved += sure;
-                    self.open_part(item, 0);
-                } else {
-                    self.salt_part(item);
-                    self.open_part(item, flag::EXCLUSIVE);
-                }
-            },
-            (Step::Rest, _) => self.open_part(item, flag::EXCLUSIVE),
-            (Step::Open, Ok(Reply::Handle(handle))) => {
-                active.handle = Some(handle);
-                active.there = true;
-                active.phase = Phase::Flowing;
-                self.flowing.insert(item);
-                if self.cancelled {
-                    self.give_up(item, None, blocks);
-                }
-            },
-            // Somebody else's, or a rest of an earlier run.
-            (Step::Open, Err(refusal)) if refusal.code == Code::Failure && !active.salted => {
-                self.salt_part(item);
-                self.open_part(item, flag::EXCLUSIVE);
+            (Step::Rest | Step::Reopen | Step::Held | Step::Open, result) => {
+                self.opened(item, step, result, blocks);
             },
             (Step::Write(count), result) => {
                 self.flying -= u64::from(count);
@@ -256,13 +204,9 @@ impl Upload {
                 };
                 self.give_up(item, Some(why.to_owned()), blocks);
             },
-            (Step::Open, Err(refusal)) if refusal.code == Code::NoSuchFile => {
-                let why = "there is no such folder".to_owned();
-                self.give_up(item, Some(why), blocks);
-            },
             (Step::Tidy | Step::Space | Step::Attributes | Step::Size, _) => {},
-            (Step::Sync | Step::Close | Step::Open, Ok(_)) => {},
-            (Step::Sync | Step::Close | Step::Link | Step::Open, Err(refusal)) => {
+            (Step::Sync | Step::Close, Ok(_)) => {},
+            (Step::Sync | Step::Close | Step::Link, Err(refusal)) => {
                 active.ask_why |= refusal.code == Code::Failure;
                 self.give_up(item, Some(refusal.reason()), blocks);
             },
@@ -469,7 +413,7 @@ impl Upload {
 }
 
 /// Another name in the same folder.
-fn beside(place: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn beside(place: &[u8], name: &[u8]) -> Vec<u8> {
     match place.iter().rposition(|byte| *byte == b'/') {
         Some(at) => [place.get(..=at).unwrap_or_default(), name].concat(),
         None => name.to_vec(),

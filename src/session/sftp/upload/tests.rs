@@ -303,6 +303,45 @@ fn a_rest_is_gone_on_with_and_a_strangers_file_is_not_touched() {
 }
 
 #[test]
+fn a_rest_counts_for_what_it_is_once_it_is_open() {
+    let size = 9_000_000;
+    let how = How {
+        resume: true,
+        ..PLAIN
+    };
+    let part = String::from_utf8(super::super::plan::part_name(b"f", &facts(size), None)).unwrap();
+    let rest = |disk: &Disk, count: usize| Entry::File(disk.files[0][..count].to_vec(), 0o600, 1);
+    // Another dust gives it its name between two requests, or a shorter one takes its place.
+    for (asked, shorter) in [(kind::LSTAT, None), (kind::LSTAT, Some(5_000_000))] {
+        let (plan, mut disk) = one(size);
+        let mut server = openssh().with(&part, rest(&disk, 8_000_000));
+        let mut upload = Upload::new(Rc::new(plan), how, b".".to_vec(), 1);
+        run_until(&mut upload, &mut server, &mut disk, |_, server| {
+            server.asked.contains(&asked)
+        });
+        server.tree.remove(part.as_bytes()).unwrap();
+        match shorter {
+            Some(count) => server = server.with(&part, rest(&disk, count)),
+            None => server = server.with("f", rest(&disk, size)),
+        }
+        run_until(&mut upload, &mut server, &mut disk, |_, _| false);
+        assert!(upload.is_done() && upload.take_faults().is_empty());
+        assert_eq!(server.names(), ["f"]);
+        assert!(server.file("f") == Some(&disk.files[0]));
+        assert!(upload.moved() <= size as u64);
+    }
+    // It cannot be opened: all of it is sent, beside.
+    for code in [Code::Failure, Code::PermissionDenied] {
+        let (plan, mut disk) = one(size);
+        let mut server = openssh().with(&part, rest(&disk, 8_000_000));
+        server.reopen = code;
+        assert_eq!(run(plan, how, ".", &mut server, &mut disk), [""; 0]);
+        assert!(server.file("f") == Some(&disk.files[0]));
+        assert_eq!(server.file(&part).map(<[u8]>::len), Some(8_000_000));
+    }
+}
+
+#[test]
 fn what_is_not_whole_is_removed_when_it_is_cancelled_at_any_point() {
     for (resume, after) in (0..32).map(|n| (n % 2 == 1, n / 2)) {
         let (plan, mut disk) = one(5_000_000);
