@@ -91,6 +91,8 @@ pub(super) struct Server {
     pub(super) lies: Vec<(Vec<u8>, Attrs)>,
     /// The size that is told of every file.
     pub(super) false_size: Option<u64>,
+    /// These bits no new file has.
+    pub(super) umask: u32,
     /// What opening a file that is there for writing answers.
     pub(super) reopen: Code,
     open: BTreeMap<Vec<u8>, Open>,
@@ -117,6 +119,7 @@ pub(super) fn openssh() -> Server {
         most_open: 0,
         lies: Vec::new(),
         false_size: None,
+        umask: 0,
         reopen: Code::Ok,
         open: BTreeMap::new(),
         last: 0,
@@ -269,7 +272,7 @@ impl Server {
                     None if flags & 8 == 0 => Code::NoSuchFile,
                     None if !self.tree.contains_key(&parent(&path)) => Code::NoSuchFile,
                     None => {
-                        let mode = attrs.mode.unwrap_or(0o666);
+                        let mode = attrs.mode.unwrap_or(0o666) & !self.umask;
                         self.tree
                             .insert(path.clone(), Entry::File(Vec::new(), mode, 1));
                         return Ok(self.handle(id, Open::File(path)));

@@ -17,6 +17,8 @@ pub(super) enum Step {
     Held,
     /// A new one.
     Open,
+    /// How the node's umask has left its mode.
+    Mode,
     /// So many bytes.
     Write(u32),
     Attributes,
@@ -60,6 +62,8 @@ pub(super) struct Active {
     pub(super) part: Vec<u8>,
     pub(super) salted: bool,
     pub(super) handle: Option<Handle>,
+    /// What it is on the node while it grows.
+    pub(super) mode: Option<u32>,
     /// From here on it is to be sent.
     pub(super) next: u64,
     /// In so many pieces it was sent.
@@ -78,6 +82,11 @@ impl Active {
     /// The next piece to be sent.
     pub(super) fn block(&self) -> u64 {
         self.next / BLOCK
+    }
+
+    /// Nobody may write to it once it is whole.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.facts.mode & 0o200 == 0 && !self.link
     }
 
     /// More of it is to be sent.
@@ -115,6 +124,7 @@ impl Upload {
             part,
             salted: false,
             handle: None,
+            mode: None,
             next: 0,
             writes: 0,
             awaited: 0,
@@ -156,7 +166,7 @@ impl Upload {
             return;
         }
         match (step, result) {
-            (Step::Rest | Step::Reopen | Step::Held | Step::Open, result) => {
+            (Step::Rest | Step::Reopen | Step::Held | Step::Open | Step::Mode, result) => {
                 self.opened(item, step, result, blocks);
             },
             (Step::Write(count), result) => {
@@ -308,10 +318,12 @@ impl Upload {
         if !measured {
             active.size = Some(active.facts.size);
         }
-        if how.keep {
+        if how.keep || active.is_read_only() {
+            let own = active.facts.mode;
+            let left = own & active.mode.unwrap_or(0o700) & 0o777;
             let attrs = Attrs {
-                mode: Some(active.facts.mode & 0o7777),
-                times: Some(active.facts.times()),
+                mode: Some(if how.keep { own & 0o7777 } else { left }),
+                times: how.keep.then(|| active.facts.times()),
                 ..Attrs::default()
             };
             self.ask(item, Step::Attributes, |client, tag, _| {

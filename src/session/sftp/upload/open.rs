@@ -31,8 +31,9 @@ impl Upload {
     fn open_new(&mut self, item: usize) {
         self.ask(item, Step::Open, |client, tag, active| {
             active.phase = Phase::Opening;
+            // What may not be written cannot be gone on with: such a mode comes at the end.
             let attrs = Attrs {
-                mode: Some(active.facts.mode & 0o777),
+                mode: Some(active.facts.mode & 0o777 | 0o200),
                 ..Attrs::default()
             };
             let how = flag::WRITE | flag::CREATE | flag::EXCLUSIVE;
@@ -68,6 +69,7 @@ impl Upload {
         result: Result<Reply, Refusal>,
         blocks: &mut dyn Blocks,
     ) {
+        let keep = self.how.keep;
         let Some(active) = self.active.get_mut(&item) else {
             return;
         };
@@ -93,14 +95,28 @@ impl Upload {
                 let held = attrs.size.unwrap_or(0);
                 let sure = held.saturating_sub(WINDOW) / BLOCK * BLOCK;
                 active.next = sure;
+                active.mode = attrs.mode;
                 self.moved += sure;
                 self.flows(item, blocks);
             },
             (Step::Rest | Step::Reopen | Step::Held, _) => self.open_beside(item, blocks),
-            (_, Ok(Reply::Handle(handle))) => {
-                active.handle = Some(handle);
-                active.there = true;
+            (Step::Mode, result) => {
+                if let Ok(Reply::Attrs(attrs)) = result {
+                    active.mode = attrs.mode;
+                }
                 self.flows(item, blocks);
+            },
+            (_, Ok(Reply::Handle(handle))) => {
+                active.handle = Some(handle.clone());
+                active.there = true;
+                if !keep && active.is_read_only() {
+                    // Its mode at the end is the source's, and what the node's umask leaves of it.
+                    self.ask(item, Step::Mode, |client, tag, _| {
+                        client.fstat(tag, &handle)
+                    });
+                } else {
+                    self.flows(item, blocks);
+                }
             },
             // Somebody else's, or a rest of an earlier run.
             (_, Err(refusal)) if refusal.code == Code::Failure && !active.salted => {

@@ -342,6 +342,56 @@ fn a_rest_counts_for_what_it_is_once_it_is_open() {
 }
 
 #[test]
+fn a_file_that_nobody_may_write_to_is_gone_on_with_too() {
+    let size = 9_000_000;
+    let (mut plan, mut disk) = one(size);
+    let about = Facts {
+        mode: 0o444,
+        ..facts(size)
+    };
+    plan.items[0].what = What::File(about);
+    let resume = How {
+        resume: true,
+        ..PLAIN
+    };
+    let keep = How {
+        keep: true,
+        ..PLAIN
+    };
+    // What a run leaves whose connection is lost.
+    let (mut lost, mut server) = (openssh(), openssh());
+    let mut upload = Upload::new(Rc::new(plan.clone()), PLAIN, b".".to_vec(), 1);
+    run_until(&mut upload, &mut lost, &mut disk, |upload, _| {
+        upload.moved() > 6_000_000
+    });
+    server.tree = lost.tree;
+    assert_eq!(server.names().len(), 1);
+    disk.taken.clear();
+    assert_eq!(
+        run(plan.clone(), resume, ".", &mut server, &mut disk),
+        [""; 0]
+    );
+    assert_eq!(server.names(), ["f"]);
+    assert!(disk.taken[&0] < 60, "{:?}", disk.taken);
+    assert!(
+        matches!(&server.tree[&b"f".to_vec()], Entry::File(data, 0o444, _)
+        if *data == disk.files[0])
+    );
+    // The node's umask counts, unless modes are kept.
+    for (how, mode) in [(PLAIN, 0o440), (resume, 0o440), (keep, 0o444)] {
+        let mut server = openssh();
+        server.umask = 0o027;
+        assert_eq!(run(plan.clone(), how, ".", &mut server, &mut disk), [""; 0]);
+        assert!(matches!(server.tree[&b"f".to_vec()], Entry::File(_, m, _) if m == mode));
+    }
+    // One that an earlier dust left as it is to be.
+    let part = String::from_utf8(super::super::plan::part_name(b"f", &about, None)).unwrap();
+    let mut server = openssh().with(&part, Entry::File(vec![b'?'; 8_000_000], 0o444, 1));
+    assert_eq!(run(plan, resume, ".", &mut server, &mut disk), [""; 0]);
+    assert!(server.file("f") == Some(&disk.files[0]));
+}
+
+#[test]
 fn what_is_not_whole_is_removed_when_it_is_cancelled_at_any_point() {
     for (resume, after) in (0..32).map(|n| (n % 2 == 1, n / 2)) {
         let (plan, mut disk) = one(5_000_000);
