@@ -38,8 +38,8 @@ pub(super) struct Active {
     handle: Option<Handle>,
     /// What it was before it was read.
     before: Option<Attrs>,
-    /// It is open here.
-    created: bool,
+    /// It was asked to be opened here.
+    wished: bool,
     /// From here on it is to be asked for.
     next: u64,
     /// The end, once it is known that nothing is behind it.
@@ -59,19 +59,6 @@ impl Active {
 impl Download {
     pub(super) fn begin_file(&mut self, wanted: Wanted) {
         let file = self.number();
-        let about = facts(&wanted.attrs);
-        let name = wanted.place.last().cloned().unwrap_or_default();
-        let mut place = wanted.place.clone();
-        place.pop();
-        place.push(part_name(&name, &about, None));
-        let salt = self.salt.wrapping_add(file as u64);
-        self.wishes.push(Wish::Create {
-            file,
-            place,
-            spare: part_name(&name, &about, Some(salt)),
-            mode: about.mode & 0o777,
-            resume: self.how.resume,
-        });
         let none = Attrs::default();
         let tag = Tag::File(file, Step::Open);
         self.client.open(tag, &wanted.path, flag::READ, &none);
@@ -80,13 +67,35 @@ impl Download {
             phase: Phase::Opening,
             handle: None,
             before: None,
-            created: false,
+            wished: false,
             next: 0,
             end: None,
             flying: 0,
             moved: 0,
         };
         self.active.insert(file, active);
+    }
+
+    /// The node's file is open: a copy of just that content grows here, or grows on. What it was when it
+    /// was listed may be another content.
+    fn create(&mut self, file: usize) {
+        let salt = self.salt.wrapping_add(file as u64);
+        let resume = self.how.resume;
+        let Some(active) = self.active.get_mut(&file) else {
+            return;
+        };
+        let about = facts(&active.before.unwrap_or_default());
+        let mut place = active.wanted.place.clone();
+        let name = place.pop().unwrap_or_default();
+        place.push(part_name(&name, &about, None));
+        active.wished = true;
+        self.wishes.push(Wish::Create {
+            file,
+            place,
+            spare: part_name(&name, &about, Some(salt)),
+            mode: about.mode & 0o777,
+            resume,
+        });
     }
 
     /// It is open here, and holds so many bytes; or cannot be.
@@ -96,30 +105,17 @@ impl Download {
         };
         match result {
             Ok(held) => {
-                active.created = true;
                 if self.how.resume {
                     // What was on the way at its end may have holes before it.
                     active.next = held.saturating_sub(WINDOW) / BLOCK * BLOCK;
                     active.moved = active.next;
                     self.moved += active.next;
                 }
-                self.flows(file);
+                active.phase = Phase::Flowing;
             },
             Err(why) => self.failed(file, why, true, shared),
         }
         self.turn(shared);
-    }
-
-    /// Reading begins once it is open on both sides.
-    fn flows(&mut self, file: usize) {
-        if let Some(active) = self.active.get_mut(&file)
-            && active.created
-            && active.handle.is_some()
-            && active.before.is_some()
-            && active.phase == Phase::Opening
-        {
-            active.phase = Phase::Flowing;
-        }
     }
 
     /// An answer about a file.
@@ -153,7 +149,7 @@ impl Download {
                 );
                 self.size = self.size.saturating_sub(was).saturating_add(is);
                 active.before = Some(attrs);
-                self.flows(file);
+                self.create(file);
             },
             (Step::Read(offset, asked), Ok(Reply::Data(data))) => {
                 let length = u32::try_from(data.len()).unwrap_or(asked);
@@ -394,7 +390,9 @@ impl Download {
             self.client.close(Tag::Tidy, handle);
         }
         self.moved = self.moved.saturating_sub(active.moved);
-        self.wishes.push(Wish::Leave(file, keep));
+        if active.wished {
+            self.wishes.push(Wish::Leave(file, keep));
+        }
         shared.files += 1;
         shared.freed = true;
     }

@@ -1,4 +1,5 @@
 use super::super::lab::{Entry, Server, harm, harms, openssh};
+use super::super::packet::kind;
 use super::*;
 use proptest::prelude::*;
 
@@ -12,6 +13,8 @@ struct Here {
     links: BTreeMap<String, String>,
     /// What an earlier run left.
     rest: Option<Vec<u8>>,
+    /// The name that has.
+    rest_name: Option<Vec<u8>>,
     full: bool,
     most: usize,
 }
@@ -45,7 +48,9 @@ impl Here {
                     resume,
                     ..
                 } => {
-                    let rest = self.rest.clone().filter(|_| resume).unwrap_or_default();
+                    let known = self.rest_name.is_none() || self.rest_name.as_ref() == place.last();
+                    let rest = self.rest.clone().filter(|_| resume && known);
+                    let rest = rest.unwrap_or_default();
                     let held = rest.len() as u64;
                     self.growing.insert(file, (place, rest));
                     self.most = self.most.max(self.growing.len());
@@ -320,6 +325,42 @@ fn a_rest_is_gone_on_with() {
     assert!(here.files["f.n1"] == bytes);
     let reads = server.asked.iter().filter(|kind| **kind == 5).count();
     assert!(reads < 40, "{reads}");
+}
+
+#[test]
+fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
+    let (old, new) = (big(9_000_000), vec![b'n'; 9_500_000]);
+    let about = super::walk::facts(&Attrs {
+        size: Some(9_000_000),
+        times: Some((1234, 1234)),
+        ..Attrs::default()
+    });
+    let how = How {
+        resume: true,
+        ..PLAIN
+    };
+    let mut here = Here {
+        rest: Some(old[..8_000_000].to_vec()),
+        rest_name: Some(super::super::plan::part_name(b"f.n1", &about, None)),
+        ..Here::default()
+    };
+    let mut server = openssh().with("f", file(&old));
+    let mut download = Download::new(vec![b"f".to_vec()], false, how, b"n1".to_vec(), 5);
+    let mut shared = Shared::new(0);
+    while !download.is_done() {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        if server.asked.contains(&kind::STAT) {
+            server = server.with("f", Entry::File(new.clone(), 0o640, 1235));
+        }
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        here.fulfil(&mut download, &mut shared);
+    }
+    assert!(download.take_faults().is_empty());
+    assert!(here.files["f.n1"] == new);
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use super::super::client::{Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::plan::{BLOCK, Facts, Fault, name, part_name};
-use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
+use super::{Blocks, Supply, Tag, Upload, Wish};
 
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
