@@ -6,6 +6,7 @@ use super::super::packet::Attrs;
 use super::super::plan::{BLOCK, Facts, Fault, part_name};
 use super::walk::facts;
 use super::{Download, Shared, Tag, WINDOW, Wanted, Wish};
+use std::collections::BTreeSet;
 
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ pub(super) struct Active {
     next: u64,
     /// The end, once it is known that nothing is behind it.
     end: Option<u64>,
-    /// Pieces that are asked for and not yet written.
-    flying: usize,
+    /// Where the pieces begin that are asked for and not yet written.
+    flying: BTreeSet<u64>,
     /// What is counted as written of it, in bytes.
     moved: u64,
 }
@@ -53,6 +54,11 @@ pub(super) struct Active {
 impl Active {
     fn size(&self) -> u64 {
         self.before.and_then(|attrs| attrs.size).unwrap_or(0)
+    }
+
+    /// All before this was written, in bytes.
+    fn sure(&self) -> u64 {
+        self.flying.first().copied().unwrap_or(self.next)
     }
 }
 
@@ -70,7 +76,7 @@ impl Download {
             wished: false,
             next: 0,
             end: None,
-            flying: 0,
+            flying: BTreeSet::new(),
             moved: 0,
         };
         self.active.insert(file, active);
@@ -166,12 +172,12 @@ impl Download {
                 self.wishes.push(Wish::Write(file, offset, data));
             },
             (Step::Read(offset, asked), Ok(_)) => {
-                active.flying -= 1;
+                active.flying.remove(&offset);
                 active.end = Some(active.end.map_or(offset, |end| end.min(offset)));
                 self.returned(asked, shared);
             },
-            (Step::Read(_, asked), Err(refusal)) => {
-                active.flying -= 1;
+            (Step::Read(offset, asked), Err(refusal)) => {
+                active.flying.remove(&offset);
                 self.returned(asked, shared);
                 let why = format!("it cannot be read: {}", refusal.reason());
                 self.failed(file, why, false, shared);
@@ -199,7 +205,7 @@ impl Download {
         {
             let tag = Tag::File(file, Step::Read(offset, count));
             self.client.read(tag, handle, offset, count);
-            active.flying += 1;
+            active.flying.insert(offset);
         }
     }
 
@@ -217,10 +223,14 @@ impl Download {
             let left = size.saturating_sub(active.next);
             // Where the size is not told, as in /proc, the end shows when it is there.
             let count = if left > 0 { left.min(chunk) } else { chunk };
-            if left == 0 && (active.flying > 0 || size > 0) {
+            if left == 0 && (!active.flying.is_empty() || size > 0) {
                 return;
             }
             let offset = active.next;
+            if offset + count > active.sure() + WINDOW {
+                // So far back, and no farther, is gone when it is gone on with.
+                return;
+            }
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             self.flying += u64::from(count);
             // Whoever has nothing asked for may always ask once.
@@ -238,13 +248,13 @@ impl Download {
     pub fn written(
         &mut self,
         file: usize,
-        count: usize,
+        (offset, count): (u64, usize),
         result: Result<(), String>,
         shared: &mut Shared,
     ) {
         self.returned(u32::try_from(count).unwrap_or(u32::MAX), shared);
         if let Some(active) = self.active.get_mut(&file) {
-            active.flying -= 1;
+            active.flying.remove(&offset);
             match result {
                 Ok(()) => {
                     active.moved += count as u64;
@@ -264,7 +274,7 @@ impl Download {
         };
         let size = active.size();
         let all = active.end.is_some() || (size > 0 && active.next >= size);
-        if active.phase != Phase::Flowing || active.flying > 0 || !all {
+        if active.phase != Phase::Flowing || !active.flying.is_empty() || !all {
             return;
         }
         active.phase = Phase::Sealed;

@@ -70,7 +70,7 @@ impl Here {
                         }
                         Ok(())
                     };
-                    download.written(file, data.len(), result, shared);
+                    download.written(file, (offset, data.len()), result, shared);
                 },
                 Wish::Compare(file, _) => download.compared(file, Ok(()), shared),
                 Wish::Name {
@@ -361,6 +361,39 @@ fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
     }
     assert!(download.take_faults().is_empty());
     assert!(here.files["f.n1"] == new);
+}
+
+#[test]
+fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
+    let bytes = big(20_000_000);
+    let mut server = openssh().with("f", file(&bytes));
+    let mut download = Download::new(vec![b"f".to_vec()], false, PLAIN, b"n1".to_vec(), 5);
+    let mut shared = Shared::new(0);
+    let (mut late, mut end) = (None, 0);
+    for _ in 0..200 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        for wish in download.take_wishes() {
+            match wish {
+                Wish::Create { file, .. } => download.created(file, Ok(0), &mut shared),
+                // The first piece is not written yet, all others are.
+                Wish::Write(file, 0, data) => late = Some((file, data.len())),
+                Wish::Write(file, offset, data) => {
+                    end = end.max(offset + data.len() as u64);
+                    download.written(file, (offset, data.len()), Ok(()), &mut shared);
+                },
+                _ => {},
+            }
+        }
+    }
+    assert!((WINDOW / 2..=WINDOW).contains(&end), "{end}");
+    let (file, count) = late.unwrap();
+    download.written(file, (0, count), Ok(()), &mut shared);
+    assert!(!download.unsent().is_empty());
 }
 
 proptest! {

@@ -4,7 +4,8 @@
 use super::super::client::{Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::plan::{BLOCK, Facts, Fault, name, part_name};
-use super::{Blocks, Supply, Tag, Upload, Wish};
+use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
+use std::collections::BTreeSet;
 
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub(super) enum Step {
     Open,
     /// How the node's umask has left its mode.
     Mode,
-    /// So many bytes.
-    Write(u32),
+    /// So many bytes from there on.
+    Write(u64, u32),
     Attributes,
     Sync,
     /// How long it has become.
@@ -66,6 +67,8 @@ pub(super) struct Active {
     pub(super) mode: Option<u32>,
     /// From here on it is to be sent.
     pub(super) next: u64,
+    /// Where the pieces begin that have no answer yet.
+    flying: BTreeSet<u64>,
     /// In so many pieces it was sent.
     writes: usize,
     /// Requests without an answer.
@@ -126,6 +129,7 @@ impl Upload {
             handle: None,
             mode: None,
             next: 0,
+            flying: BTreeSet::new(),
             writes: 0,
             awaited: 0,
             size: None,
@@ -169,7 +173,8 @@ impl Upload {
             (Step::Rest | Step::Reopen | Step::Held | Step::Open | Step::Mode, result) => {
                 self.opened(item, step, result, blocks);
             },
-            (Step::Write(count), result) => {
+            (Step::Write(offset, count), result) => {
+                active.flying.remove(&offset);
                 self.flying -= u64::from(count);
                 match result {
                     Ok(_) => self.moved += u64::from(count),
@@ -227,7 +232,7 @@ impl Upload {
     /// An answer about a file that has failed.
     fn answered_late(&mut self, item: usize, step: Step, result: Result<Reply, Refusal>) {
         match (step, result) {
-            (Step::Write(count), _) => self.flying -= u64::from(count),
+            (Step::Write(_, count), _) => self.flying -= u64::from(count),
             (Step::Space, Ok(Reply::Space(bytes, files))) if bytes < BLOCK || files == 0 => {
                 let active = self.active.get_mut(&item);
                 if let Some(error) = active.and_then(|active| active.error.as_mut()) {
@@ -254,6 +259,11 @@ impl Upload {
             let size = active.facts.size;
             if active.next >= size && size > 0 {
                 self.seal(item);
+                return;
+            }
+            // So far back, and no farther, is gone when it is gone on with.
+            let sure = active.flying.first().copied().unwrap_or(active.next);
+            if active.next + chunk.min(size - active.next) > sure + WINDOW {
                 return;
             }
             let block = active.block();
@@ -284,7 +294,8 @@ impl Upload {
             }
             if !piece.is_empty() {
                 let length = u32::try_from(count).unwrap_or(u32::MAX);
-                let tag = Tag::File(item, Step::Write(length));
+                let tag = Tag::File(item, Step::Write(active.next, length));
+                active.flying.insert(active.next);
                 self.client.write(tag, handle, active.next, piece);
                 active.awaited += 1;
                 active.writes += 1;

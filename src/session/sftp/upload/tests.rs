@@ -392,6 +392,34 @@ fn a_file_that_nobody_may_write_to_is_gone_on_with_too() {
 }
 
 #[test]
+fn nothing_is_sent_too_far_beyond_what_has_no_answer() {
+    let (plan, mut disk) = one(20_000_000);
+    let mut server = openssh();
+    let mut upload = Upload::new(Rc::new(plan), PLAIN, b".".to_vec(), 1);
+    let mut first = None;
+    for _ in 0..300 {
+        let bytes = upload.unsent().to_vec();
+        upload.sent(bytes.len());
+        server.receive(&bytes);
+        upload.turn(&mut disk);
+        let mut answers = server.answers(true);
+        if first.is_none() && server.asked.contains(&kind::WRITE) {
+            // All but the first write are answered.
+            let rest = answers.split_off(4 + usize::from(answers[3]));
+            first = Some(answers);
+            answers = rest;
+        }
+        upload.receive(now(), &answers, &mut disk).unwrap();
+    }
+    let part = server.names().remove(0);
+    let sent = server.file(&part).unwrap().len() as u64;
+    assert!((WINDOW / 2..=WINDOW).contains(&sent), "{sent}");
+    upload.receive(now(), &first.unwrap(), &mut disk).unwrap();
+    run_until(&mut upload, &mut server, &mut disk, |_, _| false);
+    assert!(upload.is_done() && server.file("f") == Some(&disk.files[0]));
+}
+
+#[test]
 fn what_is_not_whole_is_removed_when_it_is_cancelled_at_any_point() {
     for (resume, after) in (0..32).map(|n| (n % 2 == 1, n / 2)) {
         let (plan, mut disk) = one(5_000_000);
