@@ -21,9 +21,9 @@ const REQUESTS_MAX: usize = 256;
 /// transfer gets half of it, and so on.
 const ROOM: i64 = 24 << 20;
 /// They write so many files at a time, shared in the same way.
-const OPEN_MAX: usize = 128;
+const OPEN_MAX: isize = 128;
 /// A transfer has at least this room, and may write so many files.
-const LEAST: (i64, usize) = (512 * 1024, 4);
+const LEAST: (i64, isize) = (512 * 1024, 4);
 
 /// A place below the folder that all goes to: names from the outside in.
 pub type Place = Vec<Vec<u8>>;
@@ -34,8 +34,9 @@ pub struct Shared {
     /// How much more may be asked for, in bytes; below 0 where nodes that had nothing asked for went
     /// on nevertheless.
     room: i64,
-    /// How many more files may be open here.
-    files: usize,
+    /// How many more files may be open here; below 0 where nodes that had none open went on
+    /// nevertheless.
+    files: isize,
     /// Places that are taken.
     claimed: HashSet<Place>,
     /// There is room where there was none.
@@ -324,7 +325,7 @@ impl Download {
         }
         let most = FILES_MAX.min(self.client.handles_max().saturating_sub(8).max(1));
         while self.active.len() < most
-            && shared.files > 0
+            && self.may_open(shared)
             && self.may_read(shared)
             && self.flying < WINDOW / 2
         {
@@ -334,6 +335,13 @@ impl Download {
             shared.files -= 1;
             self.begin_file(wanted);
         }
+    }
+
+    /// Nobody takes more than is left to the others, so nodes that do not answer leave something; and
+    /// who has nothing open always gets on.
+    fn may_open(&self, shared: &Shared) -> bool {
+        let own = isize::try_from(self.active.len()).unwrap_or(isize::MAX);
+        own == 0 || own < shared.files
     }
 
     fn may_read(&self, shared: &Shared) -> bool {

@@ -16,7 +16,7 @@ struct Here {
     /// The name that has.
     rest_name: Option<Vec<u8>>,
     full: bool,
-    most: usize,
+    most: isize,
 }
 
 fn shown(place: &[Vec<u8>]) -> String {
@@ -53,7 +53,7 @@ impl Here {
                     let rest = rest.unwrap_or_default();
                     let held = rest.len() as u64;
                     self.growing.insert(file, (place, rest));
-                    self.most = self.most.max(self.growing.len());
+                    self.most = self.most.max(isize::try_from(self.growing.len()).unwrap());
                     download.created(file, Ok(held), shared);
                 },
                 Wish::Write(file, offset, data) => {
@@ -175,8 +175,8 @@ fn a_file_of_a_node_has_the_nodes_name() {
 fn many_transfers_share_what_there_is() {
     let rooms: Vec<i64> = (0..6).map(|others| Shared::new(others).room).collect();
     assert!(rooms[0] == ROOM && rooms.iter().sum::<i64>() < 2 * ROOM);
-    let files: Vec<usize> = (0..6).map(|others| Shared::new(others).files).collect();
-    assert!(files[0] == OPEN_MAX && files.iter().sum::<usize>() <= 2 * OPEN_MAX);
+    let files: Vec<isize> = (0..6).map(|others| Shared::new(others).files).collect();
+    assert!(files[0] == OPEN_MAX && files.iter().sum::<isize>() <= 2 * OPEN_MAX);
     let least = Shared::new(1000);
     assert_eq!((least.room, least.files), LEAST);
 }
@@ -243,7 +243,7 @@ fn folders_come_with_all_that_is_in_them() {
     assert_eq!(here.links["n1/d/l"], "/etc/passwd");
     assert_eq!(here.facts["n1/d"].modified, 77);
     assert_eq!(here.facts["n1/d/f0"].mode, 0o640);
-    assert!(here.most <= FILES_MAX);
+    assert!(usize::try_from(here.most).unwrap() <= FILES_MAX);
 }
 
 #[test]
@@ -394,6 +394,51 @@ fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
     let (file, count) = late.unwrap();
     download.written(file, (0, count), Ok(()), &mut shared);
     assert!(!download.unsent().is_empty());
+}
+
+#[test]
+fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
+    let mut shared = Shared::new(0);
+    let (mut hung, mut left) = (Vec::new(), Vec::new());
+    let many = || (0..300).fold(openssh(), |s, n| s.with(&format!("f{n}"), file(b"x")));
+    for _ in 0..200 {
+        let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"h".to_vec(), 5);
+        let mut server = many();
+        while !server.asked.contains(&kind::OPEN) {
+            let bytes = download.unsent().to_vec();
+            download.sent(bytes.len());
+            server.receive(&bytes);
+            if !server.asked.contains(&kind::OPEN) {
+                download
+                    .receive(&server.answers(true), &mut shared)
+                    .unwrap();
+            }
+            // What is shared is the names, too.
+            shared.claimed.clear();
+        }
+        hung.push(download);
+        left.push(shared.files);
+    }
+    let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"n1".to_vec(), 5);
+    let (mut server, mut here) = (many(), Here::default());
+    for _ in 0..100_000 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        here.fulfil(&mut download, &mut shared);
+        if download.is_done() {
+            break;
+        }
+    }
+    assert_eq!(here.files.len(), 300);
+    // Two of them leave room for many files at a time.
+    assert!(left[1] >= 32, "{left:?}");
+    for mut download in hung {
+        download.cancel(&mut shared);
+    }
 }
 
 proptest! {
