@@ -91,6 +91,8 @@ pub(super) struct Server {
     pub(super) lies: Vec<(Vec<u8>, Attrs)>,
     /// The size that is told of every file.
     pub(super) false_size: Option<u64>,
+    /// So many names come at a time.
+    pub(super) list_max: usize,
     /// These bits no new file has.
     pub(super) umask: u32,
     /// What opening a file that is there for writing answers.
@@ -119,6 +121,7 @@ pub(super) fn openssh() -> Server {
         most_open: 0,
         lies: Vec::new(),
         false_size: None,
+        list_max: 3,
         umask: 0,
         reopen: Code::Ok,
         open: BTreeMap::new(),
@@ -365,13 +368,15 @@ impl Server {
                 Code::NoSuchFile
             },
             kind::READDIR => match self.open.get_mut(f.string()?) {
-                Some(Open::Folder(names)) if !names.is_empty() => {
-                    let count = names.len().min(3);
-                    let packet =
-                        Packet::to(id, kind::NAME).number(3.min(u32::try_from(count).unwrap()));
+                Some(Open::Folder(names)) if !names.is_empty() && self.list_max > 0 => {
+                    let count = names.len().min(self.list_max);
+                    let packet = Packet::to(id, kind::NAME).number(u32::try_from(count).unwrap());
                     return Ok(names.drain(..count).fold(packet, |p, (name, attrs)| {
                         p.string(&name).string(b"long").attrs(&attrs)
                     }));
+                },
+                Some(Open::Folder(_)) if self.list_max == 0 => {
+                    return Ok(Packet::to(id, kind::NAME).number(0));
                 },
                 Some(Open::Folder(_)) => Code::Eof,
                 _ => Code::Failure,

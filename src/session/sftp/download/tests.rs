@@ -397,6 +397,45 @@ fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
 }
 
 #[test]
+fn a_listing_waits_until_what_it_has_brought_is_read() {
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    for n in 0..5000 {
+        server = server.with(&format!("d/f{n}"), file(b"x"));
+    }
+    server.list_max = 700;
+    let mut download = Download::new(vec![b"d".to_vec()], true, PLAIN, b"n1".to_vec(), 5);
+    let (mut shared, mut here) = (Shared::new(0), Here::default());
+    let mut most = 0;
+    for _ in 0..100_000 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        most = most.max(download.wanted.len());
+        here.fulfil(&mut download, &mut shared);
+        if download.is_done() {
+            break;
+        }
+    }
+    assert_eq!(here.files.len(), 5000);
+    assert!((1500..=2000).contains(&most), "{most}");
+    // A server that lists nothing, for ever; and a path that nobody could open.
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    server.list_max = 0;
+    assert_eq!(
+        run(&["d"], true, PLAIN, &mut server, &mut Here::default()),
+        [""; 0]
+    );
+    let long = format!("d{}", "/d".repeat(2046));
+    let mut server = openssh().with(&long, Entry::Folder(0o755, 1));
+    server = server.with(&format!("{long}/abcd"), file(b"x"));
+    let faults = run(&[&long], true, PLAIN, &mut server, &mut Here::default());
+    assert!(faults.len() == 1 && faults[0].ends_with("its path is too long"));
+}
+
+#[test]
 fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
     let mut shared = Shared::new(0);
     let (mut hung, mut left) = (Vec::new(), Vec::new());

@@ -6,6 +6,7 @@ use super::super::packet::{Attrs, Code, FileType};
 use super::super::pattern::{fits, is_wild};
 use super::super::plan::{Facts, Fault, join, name};
 use super::{Download, Place, Shared, Tag, Wanted, Wish};
+use std::collections::VecDeque;
 
 /// So many folders are listed at a time.
 const LISTINGS_MAX: usize = 8;
@@ -17,6 +18,8 @@ const DEPTH_MAX: usize = 128;
 const NAMES_MAX: usize = 2_000_000;
 /// A longer name is none, in bytes.
 const NAME_MAX: usize = 255;
+/// A longer path is none.
+const PATH_MAX: usize = 4096;
 
 /// What a person named.
 #[derive(Debug)]
@@ -64,6 +67,8 @@ pub(super) struct Listing {
     path: Vec<u8>,
     for_what: For,
     handle: Option<Handle>,
+    /// Names that were listed, and not yet looked at.
+    names: VecDeque<(Vec<u8>, Attrs)>,
 }
 
 /// The facts in attributes.
@@ -165,6 +170,7 @@ impl Download {
                     path: base,
                     for_what: For::Pattern(pattern, parts.to_vec()),
                     handle: None,
+                    names: VecDeque::new(),
                 });
                 return;
             }
@@ -246,6 +252,7 @@ impl Download {
                     path,
                     for_what: For::Copy(place, depth),
                     handle: None,
+                    names: VecDeque::new(),
                 });
             },
             Some(FileType::Link) => {
@@ -262,9 +269,28 @@ impl Download {
         }
     }
 
-    /// Lists some more folders, if what was listed is not too much already.
+    /// More may be found.
+    fn may_list(&self) -> bool {
+        self.wanted.len() + self.looks.len() < WAITING_MAX
+    }
+
+    /// Lists some more, if what was listed is not too much already.
     pub(super) fn list_some(&mut self) {
-        while self.listings.len() < LISTINGS_MAX && self.wanted.len() < WAITING_MAX {
+        let held: Vec<usize> = self
+            .listings
+            .iter()
+            .filter(|(_, listing)| !listing.names.is_empty())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in held {
+            if !self.may_list() {
+                return;
+            }
+            if let Some(listing) = self.listings.remove(&number) {
+                self.list_on(number, listing);
+            }
+        }
+        while self.listings.len() < LISTINGS_MAX && self.may_list() {
             let Some(listing) = self.to_list.pop_front() else {
                 return;
             };
@@ -289,19 +315,15 @@ impl Download {
                 listing.handle = Some(handle);
                 self.listings.insert(number, listing);
             },
-            Ok(Reply::Names(names)) => {
+            Ok(Reply::Names(names)) if !names.is_empty() => {
                 self.seen += names.len();
                 if self.seen > NAMES_MAX {
                     return Err(Broken(format!("it lists more than {NAMES_MAX} names")));
                 }
-                for (name, attrs) in names {
-                    self.listed_name(&listing, &name, &attrs);
-                }
-                if let Some(handle) = &listing.handle {
-                    self.client.readdir(Tag::Listing(number), handle);
-                }
-                self.listings.insert(number, listing);
+                listing.names.extend(names);
+                self.list_on(number, listing);
             },
+            // No names are the end, too: else they would be asked for for ever.
             Ok(_) | Err(_) => {
                 if let Some(handle) = &listing.handle {
                     self.client.close(Tag::Tidy, handle);
@@ -319,6 +341,21 @@ impl Download {
         Ok(())
     }
 
+    /// Looks at names of a folder as long as what they lead to can wait; then asks for more of them.
+    fn list_on(&mut self, number: usize, mut listing: Listing) {
+        while self.may_list()
+            && let Some((name, attrs)) = listing.names.pop_front()
+        {
+            self.listed_name(&listing, &name, &attrs);
+        }
+        if listing.names.is_empty()
+            && let Some(handle) = &listing.handle
+        {
+            self.client.readdir(Tag::Listing(number), handle);
+        }
+        self.listings.insert(number, listing);
+    }
+
     fn listed_name(&mut self, listing: &Listing, name: &[u8], attrs: &Attrs) {
         if matches!(name, b"." | b"..") {
             return;
@@ -326,6 +363,10 @@ impl Download {
         let path = join(&listing.path, name);
         if !is_name(name) {
             self.fault(&path, "its server lists a name that is none");
+            return;
+        }
+        if path.len() > PATH_MAX {
+            self.fault(&path, "its path is too long");
             return;
         }
         match &listing.for_what {
