@@ -77,6 +77,30 @@ fn the_words_of_get_are_told_apart() {
     }
 }
 
+#[test]
+fn what_copies_have_left_in_a_folder_is_left_out() {
+    let mut lab = Lab::prompt(1);
+    lab.line("put -r d n0");
+    let (ticket, _) = listed(&lab).unwrap();
+    let found = |goes: &str, kind| Found {
+        path: goes.into(),
+        goes: goes.into(),
+        kind,
+    };
+    let file = FoundKind::File(Facts::default());
+    let found = vec![
+        found("d", FoundKind::Folder(Facts::default())),
+        found("d/.dust-0123456789abcdef.part", file.clone()),
+        found("d/.dust-0123456789abcdee.part", file),
+    ];
+    let news = DiskNews::Listed(Ok(found));
+    lab.app.handle(lab.now, Event::Disk(ticket, news));
+    lab.settle();
+    let rows = lab.rows().join("\n");
+    let told = "put: left out: what copies have left: 2 .dust-*.part";
+    assert_eq!(rows.matches(told).count(), 1, "{rows}");
+}
+
 /// A node's SFTP server that takes everything.
 fn answers(bytes: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();

@@ -142,6 +142,8 @@ pub struct Download {
     listings: HashMap<usize, Listing>,
     /// How many names were listed.
     seen: usize,
+    /// That rests of copies are left out was told.
+    told_part: bool,
     wanted: VecDeque<Wanted>,
     active: BTreeMap<usize, Active>,
     /// Bytes that were asked for, and not yet written.
@@ -174,6 +176,7 @@ impl Download {
             to_list: VecDeque::new(),
             listings: HashMap::new(),
             seen: 0,
+            told_part: false,
             wanted: VecDeque::new(),
             active: BTreeMap::new(),
             flying: 0,

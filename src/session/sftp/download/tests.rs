@@ -330,7 +330,7 @@ fn a_rest_is_gone_on_with() {
 #[test]
 fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
     let (old, new) = (big(9_000_000), vec![b'n'; 9_500_000]);
-    let about = super::walk::facts(&Attrs {
+    let about = walk::facts(&Attrs {
         size: Some(9_000_000),
         times: Some((1234, 1234)),
         ..Attrs::default()
@@ -433,6 +433,24 @@ fn a_listing_waits_until_what_it_has_brought_is_read() {
     server = server.with(&format!("{long}/abcd"), file(b"x"));
     let faults = run(&[&long], true, PLAIN, &mut server, &mut Here::default());
     assert!(faults.len() == 1 && faults[0].ends_with("its path is too long"));
+}
+
+#[test]
+fn what_copies_have_left_is_left_out_and_told_once() {
+    let mut server = openssh()
+        .with("d", Entry::Folder(0o755, 1))
+        .with("d/.dust-notahash.part", file(b"x"));
+    for n in 0..3 {
+        server = server.with(&format!("d/.dust-0123456789abcde{n}.part"), file(b"x"));
+    }
+    let mut here = Here::default();
+    let faults = run(&["d"], true, PLAIN, &mut server, &mut here);
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("note d/.dust-"),
+        "{faults:?}"
+    );
+    let found: Vec<&String> = here.files.keys().collect();
+    assert_eq!(found, ["n1/d/.dust-notahash.part"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::super::client::{Broken, Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::pattern::{fits, is_wild};
-use super::super::plan::{Facts, Fault, join, name};
+use super::super::plan::{Facts, Fault, is_part_name, join, name};
 use super::{Download, Place, Shared, Tag, Wanted, Wish};
 use std::collections::VecDeque;
 
@@ -376,6 +376,16 @@ impl Download {
                 };
                 if fits(first, name) {
                     self.expand_in(*pattern, path, rest);
+                }
+            },
+            For::Copy(..) if is_part_name(name) => {
+                if !std::mem::replace(&mut self.told_part, true) {
+                    self.faults.push(Fault {
+                        path,
+                        why: "left out, as all that copies have left".to_owned(),
+                        here: false,
+                        mild: true,
+                    });
                 }
             },
             For::Copy(place, depth) => {
