@@ -93,6 +93,8 @@ pub(super) struct Server {
     pub(super) false_size: Option<u64>,
     /// So many names come at a time.
     pub(super) list_max: usize,
+    /// Paths that may not be looked at.
+    pub(super) hidden: Vec<Vec<u8>>,
     /// These bits no new file has.
     pub(super) umask: u32,
     /// What opening a file that is there for writing answers.
@@ -122,6 +124,7 @@ pub(super) fn openssh() -> Server {
         lies: Vec::new(),
         false_size: None,
         list_max: 3,
+        hidden: Vec::new(),
         umask: 0,
         reopen: Code::Ok,
         open: BTreeMap::new(),
@@ -328,6 +331,9 @@ impl Server {
             },
             kind::STAT | kind::LSTAT => {
                 let mut path = f.string()?.to_vec();
+                if self.hidden.contains(&path) {
+                    return Ok(status(id, Code::PermissionDenied));
+                }
                 if what == kind::STAT
                     && let Some(Entry::Link(to)) = self.tree.get(&path)
                 {
@@ -352,6 +358,9 @@ impl Server {
             },
             kind::OPENDIR => {
                 let path = f.string()?.to_vec();
+                if self.hidden.contains(&path) {
+                    return Ok(status(id, Code::PermissionDenied));
+                }
                 if let Some(Entry::Folder(..)) = self.tree.get(&path) {
                     let mut names: Vec<_> = self
                         .tree

@@ -454,6 +454,40 @@ fn what_copies_have_left_is_left_out_and_told_once() {
 }
 
 #[test]
+fn what_fits_and_cannot_be_looked_at_is_told() {
+    let mut server = openssh()
+        .with("a1", file(b"x"))
+        .with("a2", file(b"x"))
+        .with("a3", Entry::Link(b"nowhere".to_vec()))
+        .with("d1", Entry::Folder(0o755, 1))
+        .with("d1/in", file(b"x"))
+        .with("d2", Entry::Folder(0o700, 1))
+        .with("d3", Entry::Folder(0o755, 1));
+    server.hidden = vec![b"a2".to_vec(), b"d2".to_vec(), b"d2/in".to_vec()];
+    let refused = "permission denied";
+    for (pattern, file, told) in [
+        (
+            "a*",
+            "a1.n1",
+            vec![("a2", refused), ("a3", "there is no such file")],
+        ),
+        ("d*/*", "in.n1", vec![("d2", refused)]),
+        ("d*/in", "in.n1", vec![("d2/in", refused)]),
+        ("*/in", "in.n1", vec![("d2/in", refused)]),
+    ] {
+        let mut here = Here::default();
+        let mut faults = run(&[pattern], false, PLAIN, &mut server, &mut here);
+        faults.sort();
+        assert_eq!(here.files.keys().collect::<Vec<_>>(), [file]);
+        assert_eq!(faults.len(), told.len(), "{pattern}: {faults:?}");
+        for (fault, (path, why)) in faults.iter().zip(told) {
+            assert!(fault.starts_with(&format!("{path}: ")), "{fault}");
+            assert!(fault.to_lowercase().contains(why), "{fault}");
+        }
+    }
+}
+
+#[test]
 fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
     let mut shared = Shared::new(0);
     let (mut hung, mut left) = (Vec::new(), Vec::new());

@@ -45,8 +45,8 @@ impl Pattern {
 pub(super) enum Look {
     /// A pattern may be a file's name.
     Literal(usize),
-    /// It fits a pattern.
-    Match(usize, Vec<u8>),
+    /// It fits a pattern; its last name was listed.
+    Match(usize, Vec<u8>, bool),
     /// A folder's entry of which the server did not tell what it is.
     Entry(Vec<u8>, Place, usize),
     /// Where a link leads.
@@ -121,12 +121,20 @@ impl Download {
                     self.fault(&path, refusal.reason());
                 }
             },
-            (Look::Match(pattern, path), result) => {
-                if let Ok(Reply::Attrs(attrs)) = result {
-                    if let Some(pattern) = self.patterns.get_mut(pattern) {
-                        pattern.found += 1;
-                    }
-                    self.named(&path, &attrs, shared);
+            (Look::Match(pattern, path, listed), result) => {
+                // Of what only might be there, nothing is said if it is not; a link that leads nowhere
+                // was seen.
+                let refused = |refusal: &Refusal| listed || refusal.code != Code::NoSuchFile;
+                let found = result.as_ref().map_or_else(refused, |_| true);
+                if let Some(pattern) = self.patterns.get_mut(pattern)
+                    && found
+                {
+                    pattern.found += 1;
+                }
+                match result {
+                    Ok(Reply::Attrs(attrs)) => self.named(&path, &attrs, shared),
+                    Err(refusal) if found => self.fault(&path, refusal.reason()),
+                    _ => {},
                 }
                 self.pattern_closed(pattern);
             },
@@ -159,7 +167,9 @@ impl Download {
         self.expand_in(pattern, base.to_vec(), &parts);
     }
 
+    /// Goes on from a folder, or from a name that was listed and is the whole path.
     fn expand_in(&mut self, pattern: usize, mut base: Vec<u8>, parts: &[Vec<u8>]) {
+        let listed = parts.is_empty();
         if let Some(pattern) = self.patterns.get_mut(pattern) {
             pattern.open += 1;
         }
@@ -178,7 +188,7 @@ impl Download {
             parts = rest;
         }
         let path = base.clone();
-        self.look(&path, true, Look::Match(pattern, base));
+        self.look(&path, true, Look::Match(pattern, base, listed));
     }
 
     fn pattern_closed(&mut self, pattern: usize) {
@@ -329,7 +339,19 @@ impl Download {
                     self.client.close(Tag::Tidy, handle);
                 }
                 match (listing.for_what, result) {
-                    (For::Pattern(pattern, _), _) => self.pattern_closed(pattern),
+                    (For::Pattern(pattern, _), result) => {
+                        // Of `*/x`, what is no folder was asked, too: that is refused in either of two ways.
+                        if let Err(refusal) = &result
+                            && !matches!(refusal.code, Code::NoSuchFile | Code::Failure)
+                        {
+                            if let Some(pattern) = self.patterns.get_mut(pattern) {
+                                pattern.found += 1;
+                            }
+                            let why = format!("it cannot be listed: {}", refusal.reason());
+                            self.fault(&listing.path, why);
+                        }
+                        self.pattern_closed(pattern);
+                    },
                     (For::Copy(..), Err(refusal)) => {
                         let why = format!("it cannot be listed: {}", refusal.reason());
                         self.fault(&listing.path, why);
