@@ -139,6 +139,9 @@ pub struct Download {
     last: usize,
     looks: HashMap<usize, Look>,
     to_list: VecDeque<Listing>,
+    /// Folders that are being made here. What is in them comes after, so that nothing else makes them,
+    /// with another mode.
+    unmade: HashMap<Place, Listing>,
     listings: HashMap<usize, Listing>,
     /// How many names were listed.
     seen: usize,
@@ -174,6 +177,7 @@ impl Download {
             last: 0,
             looks: HashMap::new(),
             to_list: VecDeque::new(),
+            unmade: HashMap::new(),
             listings: HashMap::new(),
             seen: 0,
             told_part: false,
@@ -310,6 +314,12 @@ impl Download {
     /// A folder or link was made here, or could not be.
     pub fn made(&mut self, place: &Place, result: Result<(), String>, shared: &mut Shared) {
         self.making = self.making.saturating_sub(1);
+        let listing = self.unmade.remove(place);
+        if result.is_ok() {
+            self.to_list.extend(listing);
+        } else if listing.is_some() {
+            self.folder_facts.retain(|(other, _)| other != place);
+        }
         if let Err(why) = result {
             let path = place.join(&b'/');
             self.fault(&path, why);

@@ -488,6 +488,33 @@ fn what_fits_and_cannot_be_looked_at_is_told() {
 }
 
 #[test]
+fn a_folder_is_made_here_before_anything_in_it() {
+    for result in [Ok(()), Err("no".to_owned())] {
+        let mut server = openssh()
+            .with("d", Entry::Folder(0o700, 1))
+            .with("d/f", file(b"x"));
+        let mut download = Download::new(vec![b"d".to_vec()], true, PLAIN, b"n1".to_vec(), 5);
+        let mut shared = Shared::new(0);
+        let mut turn = |download: &mut Download, shared: &mut Shared| {
+            for _ in 0..10 {
+                let bytes = download.unsent().to_vec();
+                download.sent(bytes.len());
+                server.receive(&bytes);
+                download.receive(&server.answers(true), shared).unwrap();
+            }
+            server.asked.contains(&kind::OPENDIR)
+        };
+        assert!(!turn(&mut download, &mut shared));
+        let place = vec![b"n1".to_vec(), b"d".to_vec()];
+        let wish = Wish::Folder(place.clone(), 0o700);
+        assert_eq!(download.take_wishes(), [wish]);
+        download.made(&place, result.clone(), &mut shared);
+        assert_eq!(turn(&mut download, &mut shared), result.is_ok());
+        assert_eq!(download.is_done(), result.is_err());
+    }
+}
+
+#[test]
 fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
     let mut shared = Shared::new(0);
     let (mut hung, mut left) = (Vec::new(), Vec::new());

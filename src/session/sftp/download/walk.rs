@@ -258,12 +258,13 @@ impl Download {
                 if self.how.keep {
                     self.folder_facts.push((place.clone(), facts));
                 }
-                self.to_list.push_back(Listing {
+                let listing = Listing {
                     path,
-                    for_what: For::Copy(place, depth),
+                    for_what: For::Copy(place.clone(), depth),
                     handle: None,
                     names: VecDeque::new(),
-                });
+                };
+                self.unmade.insert(place, listing);
             },
             Some(FileType::Link) => {
                 let number = self.number();
