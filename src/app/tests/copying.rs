@@ -77,6 +77,30 @@ fn the_words_of_get_are_told_apart() {
     }
 }
 
+#[test]
+fn what_copies_have_left_in_a_folder_is_left_out() {
+    let mut lab = Lab::prompt(1);
+    lab.line("put -r d n0");
+    let (ticket, _) = listed(&lab).unwrap();
+    let found = |goes: &str, kind| Found {
+        path: goes.into(),
+        goes: goes.into(),
+        kind,
+    };
+    let file = FoundKind::File(Facts::default());
+    let found = vec![
+        found("d", FoundKind::Folder(Facts::default())),
+        found("d/.dust-0123456789abcdef.part", file.clone()),
+        found("d/.dust-0123456789abcdee.part", file),
+    ];
+    let news = DiskNews::Listed(Ok(found));
+    lab.app.handle(lab.now, Event::Disk(ticket, news));
+    lab.settle();
+    let rows = lab.rows().join("\n");
+    let told = "put: left out: what copies have left: 2 .dust-*.part";
+    assert_eq!(rows.matches(told).count(), 1, "{rows}");
+}
+
 /// A node's SFTP server that takes everything.
 fn answers(bytes: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
@@ -159,4 +183,78 @@ fn a_file_is_read_once_for_all_nodes_and_the_result_is_one_like_any_other() {
     for name in ["n0", "n1", "n2"] {
         assert!(lab.took(name).contains("after"));
     }
+}
+
+#[test]
+fn a_node_that_counts_no_more_ends_the_comparisons_that_come_after() {
+    let mut lab = Lab::batch(1, &["put --check a b n0"], |_| {});
+    let (ticket, _) = listed(&lab).unwrap();
+    let found = [("a", 0), ("b", 3 * BLOCK)].map(|(name, size)| Found {
+        path: name.into(),
+        goes: name.into(),
+        kind: FoundKind::File(Facts {
+            size,
+            mode: 0o644,
+            ..Facts::default()
+        }),
+    });
+    let news = DiskNews::Listed(Ok(found.to_vec()));
+    lab.app.handle(lab.now, Event::Disk(ticket, news));
+    lab.settle();
+    let (mut channels, mut ended) = (Vec::new(), false);
+    let (mut later, mut exit) = (Vec::new(), None);
+    for _ in 0..100 {
+        for effect in std::mem::take(&mut lab.others) {
+            match effect {
+                Effect::OpenChannel(id, channel, request) => {
+                    if matches!(request.kind, ChannelKind::Subsystem(_)) {
+                        channels.push((id, channel));
+                    } else {
+                        let event = ChannelEvent::Closed(Some(127));
+                        lab.app.handle(lab.now, Event::Channel(id, channel, event));
+                        ended = true;
+                    }
+                },
+                Effect::Disk(ticket, DiskAsk::Read { facts, .. }) => {
+                    let size = usize::try_from(facts.size.min(BLOCK)).unwrap();
+                    later.push((ticket, DiskNews::Block(Ok(vec![7; size].into()))));
+                },
+                Effect::Disk(ticket, DiskAsk::Digest(..)) => {
+                    let news = DiskNews::Digest(Ok([1; 32]));
+                    lab.app.handle(lab.now, Event::Disk(ticket, news));
+                },
+                Effect::Exit(code) => exit = Some(code),
+                _ => {},
+            }
+        }
+        // The second file comes once the node counts no more.
+        for at in (0..later.len()).rev() {
+            let (_, DiskNews::Block(Ok(data))) = &later[at] else {
+                panic!();
+            };
+            if ended || data.is_empty() {
+                let (ticket, news) = later.remove(at);
+                lab.app.handle(lab.now, Event::Disk(ticket, news));
+            }
+        }
+        for (id, channel) in channels.clone() {
+            let mut bytes = Vec::new();
+            loop {
+                let unsent = lab.app.channel_unsent(id, channel).to_vec();
+                if unsent.is_empty() {
+                    break;
+                }
+                lab.app.channel_sent(id, channel, unsent.len());
+                bytes.extend(unsent);
+            }
+            let answer = answers(&bytes);
+            if !answer.is_empty() {
+                let event = ChannelEvent::Data(&answer);
+                lab.app.handle(lab.now, Event::Channel(id, channel, event));
+            }
+        }
+        lab.settle();
+    }
+    assert_eq!((ended, exit), (true, Some(1)), "{}", lab.err());
+    assert_eq!(lab.err().matches("it cannot be compared").count(), 2);
 }

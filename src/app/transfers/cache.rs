@@ -120,6 +120,7 @@ impl Cache {
         size: u64,
         others: &dyn Others,
     ) -> (Supply, bool) {
+        self.starved.remove(&node);
         if let Some(why) = self.failed.get(&item) {
             return (Supply::Failed(why.clone()), false);
         }
@@ -129,6 +130,9 @@ impl Cache {
             }
             if !piece.waiting.contains(&node) {
                 piece.waiting.push(node);
+            }
+            if piece.extra.is_some() {
+                piece.needed.insert(node);
             }
             return (Supply::Coming, false);
         }
@@ -148,7 +152,9 @@ impl Cache {
         }
         let mut needed = Set::default();
         needed.insert(node);
-        for other in others.needing(item, block) {
+        // What is beyond the bound is kept for nobody but those that wait for it.
+        let sharing = extra.map_or_else(|| others.needing(item, block), |_| Vec::new());
+        for other in sharing {
             if !self.alone.contains(&other) {
                 needed.insert(other);
             }
@@ -381,7 +387,26 @@ mod tests {
         // What node 0 needs first was never read, and there is no room.
         for block in 0..50 {
             assert!(take(&mut cache, 0, block, &others), "{block}");
+            assert!(cache.held() <= ROOM + BLOCK + OVERHEAD, "{block}");
         }
+        // Who asks while it is read waits for the same.
+        let (first, second) = ((0, 0), (0, 900));
+        assert!(matches!(
+            cache.get(0, first, second, SIZE, &others),
+            (Supply::Coming, true)
+        ));
+        assert!(matches!(
+            cache.get(1, (1, 0), second, SIZE, &others),
+            (Supply::Coming, false)
+        ));
+        cache.take_ready();
+        cache.arrived(0, 900, Ok(vec![0; 131_072].into()));
+        assert_eq!(cache.take_ready(), [0, 1]);
+        cache.taken(0, 0, 900);
+        assert!(matches!(
+            cache.get(1, (1, 0), second, SIZE, &others),
+            (Supply::Here(_), false)
+        ));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Checker {
     pub(super) digests: Digests,
     /// Answers whose counterpart is not there yet.
     there: HashMap<usize, Digest>,
+    /// It counts no more; why.
+    ended: Option<String>,
 }
 
 /// The digests of files here: of an item that is put, or of a node's file that is got.
@@ -42,8 +44,15 @@ impl App {
             channel,
             digests: Digests::default(),
             there: HashMap::new(),
+            ended: None,
         });
-        checker.digests.ask(file, path);
+        let ended = checker.ended.clone();
+        match &ended {
+            Some(why) => {
+                checker.there.insert(file, Err(why.clone()));
+            },
+            None => checker.digests.ask(file, path),
+        }
         let ask = match &transfer.work {
             Work::Put(source) => match source.plan.items.get(file).map(|item| &item.what) {
                 Some(What::File(facts)) if !transfer.here.contains_key(&(None, file)) => {
@@ -70,6 +79,12 @@ impl App {
                 .push_back(Effect::OpenChannel(id, channel, request));
         }
         self.effects.push_back(Effect::Flush(id));
+        if ended.is_some()
+            && let Some(now) = self.now
+        {
+            // It may have been counted here for another node.
+            self.compare_both(now, job, at, file);
+        }
     }
 
     /// News of the channel on which a node counts.
@@ -104,6 +119,7 @@ impl App {
                     _ => String::new(),
                 };
                 let why = format!("it cannot be compared: the node runs no command for that{why}");
+                checker.ended = Some(why.clone());
                 let left = checker.digests.left().into_iter();
                 left.map(|file| (file, Err(why.clone()))).collect()
             },

@@ -170,7 +170,7 @@ impl App {
             },
             Wish::Write(file, offset, data) => {
                 let ask = DiskAsk::Write(key(sink, file), offset, data);
-                (Some(Ticket::Written(at, file)), ask)
+                (Some(Ticket::Written(at, file, offset)), ask)
             },
             Wish::Name {
                 file,
@@ -206,7 +206,7 @@ impl App {
     /// News of the disk about a node's files.
     pub(super) fn got_news(&mut self, now: Instant, job: u64, ticket: Ticket, news: DiskNews) {
         let (at, file) = match &ticket {
-            Ticket::Created(at, file) | Ticket::Written(at, file) | Ticket::Named(at, file) => {
+            Ticket::Created(at, file) | Ticket::Written(at, file, _) | Ticket::Named(at, file) => {
                 (*at, *file)
             },
             Ticket::Made(at, _) => (*at, 0),
@@ -216,8 +216,8 @@ impl App {
             (Ticket::Created(..), DiskNews::Created(result)) => {
                 download.created(file, result, shared);
             },
-            (Ticket::Written(..), DiskNews::Written(count, result)) => {
-                download.written(file, count, result, shared);
+            (Ticket::Written(_, _, offset), DiskNews::Written(count, result)) => {
+                download.written(file, (offset, count), result, shared);
             },
             (Ticket::Named(..), DiskNews::Done(result)) => {
                 download.named_here(file, result, shared);

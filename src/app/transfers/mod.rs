@@ -133,7 +133,7 @@ enum Ticket {
     /// Of a node's file, or of an item that is put.
     Digest(Option<usize>, usize),
     Created(usize, usize),
-    Written(usize, usize),
+    Written(usize, usize, u64),
     Named(usize, usize),
     Made(usize, Place),
 }

@@ -3,7 +3,7 @@
 use super::cache::{Cache, Others};
 use super::disk::{DiskAsk, FileKey, Found, FoundKind};
 use super::{Engine, Member};
-use crate::session::sftp::plan::{Folder, Item, Plan, What};
+use crate::session::sftp::plan::{Folder, Item, Plan, What, is_part_name, name};
 use crate::session::sftp::upload::{Blocks, Supply};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -36,7 +36,13 @@ pub(super) fn plan(found: Vec<Found>) -> Result<Planned, String> {
     let mut left_out = Vec::new();
     let mut seen = HashSet::new();
     let (mut folders, mut items) = (Vec::new(), Vec::new());
+    let mut parts = 0;
     for found in found {
+        // In a folder; one that was named is meant.
+        if found.goes.contains(&b'/') && is_part_name(name(&found.goes)) {
+            parts += 1;
+            continue;
+        }
         if matches!(found.kind, FoundKind::Other) {
             let path = found.path.display();
             left_out.push(format!("{path}: neither a file, a folder nor a link"));
@@ -50,6 +56,9 @@ pub(super) fn plan(found: Vec<Found>) -> Result<Planned, String> {
             FoundKind::Folder(_) => folders.push(found),
             _ => items.push(found),
         }
+    }
+    if parts > 0 {
+        left_out.push(format!("what copies have left: {parts} .dust-*.part"));
     }
     let depth = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
     folders.sort_by_key(|found| depth(&found.goes));

@@ -35,10 +35,11 @@ pub(super) fn folder_of(place: &Below) -> io::Result<OwnedFd> {
     let Some((_, parents)) = place.parts.split_last() else {
         return Err(io::Error::other("there is no name"));
     };
-    for part in parents {
+    for (depth, part) in parents.iter().enumerate() {
         folder = match open_at(&folder, part) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(&folder, part, 0o777)?;
+                // Only the node's own folder is nobody's copy; others are made before what is in them.
+                make(&folder, part, if depth == 0 { 0o777 } else { 0o700 })?;
                 open_at(&folder, part)?
             },
             folder => folder?,

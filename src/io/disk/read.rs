@@ -62,14 +62,7 @@ impl Sources {
         let at = self.open.iter().position(|(other, _)| *other == key);
         let file = match at.and_then(|at| self.open.remove(at)) {
             Some((_, file)) => file,
-            None => {
-                let file = open(path)?;
-                // That of a short one is looked at once it was read.
-                if facts.size > BLOCK {
-                    unchanged(&file, facts)?;
-                }
-                file
-            },
+            None => open(path)?,
         };
         let offset = block.saturating_mul(BLOCK);
         let left = facts.size.saturating_sub(offset);
@@ -82,10 +75,9 @@ impl Sources {
                 format!("cannot read it: {}", why(&error))
             }
         })?;
-        if left <= BLOCK {
-            // It was the last one. What came before must still be so.
-            unchanged(&file, facts)?;
-        } else {
+        // Nodes read at their own pace, some of it again: each piece must be of what was listed.
+        unchanged(&file, facts)?;
+        if left > BLOCK {
             self.open.push_back((key, file));
             if self.open.len() > OPEN_MAX {
                 self.open.pop_front();
@@ -123,5 +115,35 @@ pub(super) fn digest_of(file: &File) -> io::Result<[u8; 32]> {
         }
         hash.update(buffer.get(..count).unwrap_or_default());
         offset += count as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn no_piece_is_of_another_content_than_what_was_listed() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("f");
+        let block = usize::try_from(BLOCK).unwrap();
+        fs::write(&path, vec![1; 3 * block]).unwrap();
+        let facts = facts(&fs::metadata(&path).unwrap());
+        let mut sources = Sources::default();
+        for nth in 0..3 {
+            let data = sources.read(FileKey(1), &path, &facts, nth).unwrap();
+            assert!(data.len() == block && data.iter().all(|byte| *byte == 1));
+        }
+        // One node has it all; another still reads when it changes, the size stays.
+        assert!(sources.read(FileKey(1), &path, &facts, 0).is_ok());
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&[2; 9], 2 * BLOCK - 9).unwrap();
+        let later = std::time::SystemTime::UNIX_EPOCH;
+        file.set_modified(later).unwrap();
+        for nth in 0..3 {
+            let read = sources.read(FileKey(1), &path, &facts, nth);
+            assert_eq!(read, Err(CHANGED.to_owned()));
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::read::digest_of;
 use super::why;
 use crate::app::disk::{Below, DiskAsk, DiskNews, FileKey};
 use crate::session::sftp::plan::Facts;
-use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{Mode, fchmod, futimens};
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 use std::collections::HashMap;
@@ -158,6 +158,18 @@ impl Copies {
         if sync {
             copy.file.sync_all()?;
         }
+        let own = fstat(&copy.file)?;
+        let there = fstatat(
+            &copy.folder,
+            name(&copy.part)?,
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        )?;
+        if (own.st_dev, own.st_ino) != (there.st_dev, there.st_ino) {
+            copy.ours = false;
+            return Err(io::Error::other(
+                "another file has taken its place while it grew",
+            ));
+        }
         renameat(&copy.folder, name(&copy.part)?, &copy.folder, name(new)?)?;
         copy.ours = false;
         Ok(())
@@ -288,6 +300,18 @@ mod tests {
         finish(copies, 0).unwrap();
         assert!(fs::symlink_metadata(root.join("f")).unwrap().is_file());
         assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_has_taken_the_place_of_a_copy_does_not_get_its_name() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        let copies = &mut Copies::default();
+        create(copies, below(root, &["part"]), false).unwrap();
+        fs::write(root.join("other"), b"").unwrap();
+        fs::rename(root.join("other"), root.join("part")).unwrap();
+        assert!(finish(copies, 0).unwrap_err().contains("another file"));
+        assert!(!root.join("f").exists() && root.join("part").exists());
     }
 
     #[test]

@@ -10,9 +10,9 @@ const LINE_MAX: usize = 4096;
 /// quote, backslash, `!` or newline.
 pub fn command() -> String {
     let script = [
-        r#"LC_ALL=C;export LC_ALL;while IFS= read -r l;do f=$(printf %b. "$l");f=${f%.};"#,
+        r#"LC_ALL=C;export LC_ALL;n=0;while IFS= read -r l;do n=$((n+1));f=$(printf %b. "$l");f=${f%.};"#,
         r#"{ sha256sum<"$f"||shasum -a 256<"$f"||openssl dgst -sha256 -r<"$f"||sha256 -q<"$f";"#,
-        r#"} 2>/dev/null|{ read -r h x;echo "=$h";};done"#,
+        r#"} 2>/dev/null|{ read -r h x;echo "=$n:$h";};done"#,
     ]
     .concat();
     format!("exec sh -c '{script}'")
@@ -24,6 +24,8 @@ pub struct Digests {
     out: Vec<u8>,
     line: Vec<u8>,
     asked: VecDeque<usize>,
+    /// So many answers have come.
+    answered: u64,
 }
 
 impl Digests {
@@ -59,10 +61,12 @@ impl Digests {
                 continue;
             }
             let line = std::mem::take(&mut self.line);
-            // Start-up files may print, too.
-            if let Some(digits) = line.strip_prefix(b"=")
+            // Start-up files may print, too: an answer has its number.
+            let number = format!("={}:", self.answered + 1);
+            if let Some(digits) = line.strip_prefix(number.as_bytes())
                 && let Some(file) = self.asked.pop_front()
             {
+                self.answered += 1;
                 found.push((file, digest(digits)));
             }
         }
@@ -108,8 +112,9 @@ mod tests {
         digests.ask(9, b"c");
         assert_eq!(digests.unsent(), b"\\0141\\0012\\0047\n\\0142\n\\0143\n");
         let hex = "ab".repeat(32);
-        let text = format!("Welcome!\n={hex}\n=\n={hex}00\n={hex}\n");
-        let (first, second) = text.as_bytes().split_at(30);
+        let noise = format!("Welcome!\n=====\n=\n={hex}\n=2:{hex}\n");
+        let text = format!("{noise}=1:{hex}\n=====\n=2:\n=3:{hex}00\n=4:{hex}\n");
+        let (first, second) = text.as_bytes().split_at(200);
         assert_eq!(digests.receive(first), []);
         let found = digests.receive(second);
         assert_eq!(found, [(7, Some([0xab; 32])), (8, None), (9, None)]);

@@ -21,9 +21,9 @@ const REQUESTS_MAX: usize = 256;
 /// transfer gets half of it, and so on.
 const ROOM: i64 = 24 << 20;
 /// They write so many files at a time, shared in the same way.
-const OPEN_MAX: usize = 128;
+const OPEN_MAX: isize = 128;
 /// A transfer has at least this room, and may write so many files.
-const LEAST: (i64, usize) = (512 * 1024, 4);
+const LEAST: (i64, isize) = (512 * 1024, 4);
 
 /// A place below the folder that all goes to: names from the outside in.
 pub type Place = Vec<Vec<u8>>;
@@ -34,8 +34,9 @@ pub struct Shared {
     /// How much more may be asked for, in bytes; below 0 where nodes that had nothing asked for went
     /// on nevertheless.
     room: i64,
-    /// How many more files may be open here.
-    files: usize,
+    /// How many more files may be open here; below 0 where nodes that had none open went on
+    /// nevertheless.
+    files: isize,
     /// Places that are taken.
     claimed: HashSet<Place>,
     /// There is room where there was none.
@@ -138,9 +139,14 @@ pub struct Download {
     last: usize,
     looks: HashMap<usize, Look>,
     to_list: VecDeque<Listing>,
+    /// Folders that are being made here. What is in them comes after, so that nothing else makes them,
+    /// with another mode.
+    unmade: HashMap<Place, Listing>,
     listings: HashMap<usize, Listing>,
     /// How many names were listed.
     seen: usize,
+    /// That rests of copies are left out was told.
+    told_part: bool,
     wanted: VecDeque<Wanted>,
     active: BTreeMap<usize, Active>,
     /// Bytes that were asked for, and not yet written.
@@ -171,8 +177,10 @@ impl Download {
             last: 0,
             looks: HashMap::new(),
             to_list: VecDeque::new(),
+            unmade: HashMap::new(),
             listings: HashMap::new(),
             seen: 0,
+            told_part: false,
             wanted: VecDeque::new(),
             active: BTreeMap::new(),
             flying: 0,
@@ -306,6 +314,12 @@ impl Download {
     /// A folder or link was made here, or could not be.
     pub fn made(&mut self, place: &Place, result: Result<(), String>, shared: &mut Shared) {
         self.making = self.making.saturating_sub(1);
+        let listing = self.unmade.remove(place);
+        if result.is_ok() {
+            self.to_list.extend(listing);
+        } else if listing.is_some() {
+            self.folder_facts.retain(|(other, _)| other != place);
+        }
         if let Err(why) = result {
             let path = place.join(&b'/');
             self.fault(&path, why);
@@ -324,7 +338,7 @@ impl Download {
         }
         let most = FILES_MAX.min(self.client.handles_max().saturating_sub(8).max(1));
         while self.active.len() < most
-            && shared.files > 0
+            && self.may_open(shared)
             && self.may_read(shared)
             && self.flying < WINDOW / 2
         {
@@ -334,6 +348,13 @@ impl Download {
             shared.files -= 1;
             self.begin_file(wanted);
         }
+    }
+
+    /// Nobody takes more than is left to the others, so nodes that do not answer leave something; and
+    /// who has nothing open always gets on.
+    fn may_open(&self, shared: &Shared) -> bool {
+        let own = isize::try_from(self.active.len()).unwrap_or(isize::MAX);
+        own == 0 || own < shared.files
     }
 
     fn may_read(&self, shared: &Shared) -> bool {

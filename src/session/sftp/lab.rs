@@ -91,6 +91,14 @@ pub(super) struct Server {
     pub(super) lies: Vec<(Vec<u8>, Attrs)>,
     /// The size that is told of every file.
     pub(super) false_size: Option<u64>,
+    /// So many names come at a time.
+    pub(super) list_max: usize,
+    /// Paths that may not be looked at.
+    pub(super) hidden: Vec<Vec<u8>>,
+    /// These bits no new file has.
+    pub(super) umask: u32,
+    /// What opening a file that is there for writing answers.
+    pub(super) reopen: Code,
     open: BTreeMap<Vec<u8>, Open>,
     last: u32,
     input: Vec<u8>,
@@ -115,6 +123,10 @@ pub(super) fn openssh() -> Server {
         most_open: 0,
         lies: Vec::new(),
         false_size: None,
+        list_max: 3,
+        hidden: Vec::new(),
+        umask: 0,
+        reopen: Code::Ok,
         open: BTreeMap::new(),
         last: 0,
         input: Vec::new(),
@@ -255,12 +267,18 @@ impl Server {
                 let there = self.tree.get(&path).cloned();
                 match there {
                     Some(Entry::File(..)) if flags & 32 != 0 => Code::Failure,
+                    Some(Entry::File(..)) if flags & 2 != 0 && self.reopen != Code::Ok => {
+                        self.reopen
+                    },
+                    Some(Entry::File(_, mode, _)) if flags & 2 != 0 && mode & 0o200 == 0 => {
+                        Code::PermissionDenied
+                    },
                     Some(Entry::File(..)) => return Ok(self.handle(id, Open::File(path))),
                     Some(_) => Code::Failure,
                     None if flags & 8 == 0 => Code::NoSuchFile,
                     None if !self.tree.contains_key(&parent(&path)) => Code::NoSuchFile,
                     None => {
-                        let mode = attrs.mode.unwrap_or(0o666);
+                        let mode = attrs.mode.unwrap_or(0o666) & !self.umask;
                         self.tree
                             .insert(path.clone(), Entry::File(Vec::new(), mode, 1));
                         return Ok(self.handle(id, Open::File(path)));
@@ -313,6 +331,9 @@ impl Server {
             },
             kind::STAT | kind::LSTAT => {
                 let mut path = f.string()?.to_vec();
+                if self.hidden.contains(&path) {
+                    return Ok(status(id, Code::PermissionDenied));
+                }
                 if what == kind::STAT
                     && let Some(Entry::Link(to)) = self.tree.get(&path)
                 {
@@ -337,6 +358,9 @@ impl Server {
             },
             kind::OPENDIR => {
                 let path = f.string()?.to_vec();
+                if self.hidden.contains(&path) {
+                    return Ok(status(id, Code::PermissionDenied));
+                }
                 if let Some(Entry::Folder(..)) = self.tree.get(&path) {
                     let mut names: Vec<_> = self
                         .tree
@@ -353,13 +377,15 @@ impl Server {
                 Code::NoSuchFile
             },
             kind::READDIR => match self.open.get_mut(f.string()?) {
-                Some(Open::Folder(names)) if !names.is_empty() => {
-                    let count = names.len().min(3);
-                    let packet =
-                        Packet::to(id, kind::NAME).number(3.min(u32::try_from(count).unwrap()));
+                Some(Open::Folder(names)) if !names.is_empty() && self.list_max > 0 => {
+                    let count = names.len().min(self.list_max);
+                    let packet = Packet::to(id, kind::NAME).number(u32::try_from(count).unwrap());
                     return Ok(names.drain(..count).fold(packet, |p, (name, attrs)| {
                         p.string(&name).string(b"long").attrs(&attrs)
                     }));
+                },
+                Some(Open::Folder(_)) if self.list_max == 0 => {
+                    return Ok(Packet::to(id, kind::NAME).number(0));
                 },
                 Some(Open::Folder(_)) => Code::Eof,
                 _ => Code::Failure,

@@ -117,6 +117,16 @@ pub fn part_name(name: &[u8], facts: &Facts, salt: Option<u64>) -> Vec<u8> {
     format!(".dust-{hash:016x}.part").into_bytes()
 }
 
+/// A file of this name is growing, or is what is left of one: it is no part of what is copied.
+pub fn is_part_name(name: &[u8]) -> bool {
+    let inner = name.strip_prefix(b".dust-".as_slice());
+    let hash = inner.and_then(|rest| rest.strip_suffix(b".part".as_slice()));
+    hash.is_some_and(|hash| {
+        let digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        hash.len() == 16 && hash.iter().all(digit)
+    })
+}
+
 /// What a copy is to be like, beyond its content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct How {

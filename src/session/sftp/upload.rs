@@ -3,6 +3,7 @@
 
 mod ends;
 mod file;
+mod open;
 
 use super::client::{Broken, Client, Refusal, Reply};
 use super::packet::{Attrs, Code, FileType};

@@ -6,6 +6,7 @@ use super::super::packet::Attrs;
 use super::super::plan::{BLOCK, Facts, Fault, part_name};
 use super::walk::facts;
 use super::{Download, Shared, Tag, WINDOW, Wanted, Wish};
+use std::collections::BTreeSet;
 
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +39,14 @@ pub(super) struct Active {
     handle: Option<Handle>,
     /// What it was before it was read.
     before: Option<Attrs>,
-    /// It is open here.
-    created: bool,
+    /// It was asked to be opened here.
+    wished: bool,
     /// From here on it is to be asked for.
     next: u64,
     /// The end, once it is known that nothing is behind it.
     end: Option<u64>,
-    /// Pieces that are asked for and not yet written.
-    flying: usize,
+    /// Where the pieces begin that are asked for and not yet written.
+    flying: BTreeSet<u64>,
     /// What is counted as written of it, in bytes.
     moved: u64,
 }
@@ -54,24 +55,16 @@ impl Active {
     fn size(&self) -> u64 {
         self.before.and_then(|attrs| attrs.size).unwrap_or(0)
     }
+
+    /// All before this was written, in bytes.
+    fn sure(&self) -> u64 {
+        self.flying.first().copied().unwrap_or(self.next)
+    }
 }
 
 impl Download {
     pub(super) fn begin_file(&mut self, wanted: Wanted) {
         let file = self.number();
-        let about = facts(&wanted.attrs);
-        let name = wanted.place.last().cloned().unwrap_or_default();
-        let mut place = wanted.place.clone();
-        place.pop();
-        place.push(part_name(&name, &about, None));
-        let salt = self.salt.wrapping_add(file as u64);
-        self.wishes.push(Wish::Create {
-            file,
-            place,
-            spare: part_name(&name, &about, Some(salt)),
-            mode: about.mode & 0o777,
-            resume: self.how.resume,
-        });
         let none = Attrs::default();
         let tag = Tag::File(file, Step::Open);
         self.client.open(tag, &wanted.path, flag::READ, &none);
@@ -80,13 +73,35 @@ impl Download {
             phase: Phase::Opening,
             handle: None,
             before: None,
-            created: false,
+            wished: false,
             next: 0,
             end: None,
-            flying: 0,
+            flying: BTreeSet::new(),
             moved: 0,
         };
         self.active.insert(file, active);
+    }
+
+    /// The node's file is open: a copy of just that content grows here, or grows on. What it was when it
+    /// was listed may be another content.
+    fn create(&mut self, file: usize) {
+        let salt = self.salt.wrapping_add(file as u64);
+        let resume = self.how.resume;
+        let Some(active) = self.active.get_mut(&file) else {
+            return;
+        };
+        let about = facts(&active.before.unwrap_or_default());
+        let mut place = active.wanted.place.clone();
+        let name = place.pop().unwrap_or_default();
+        place.push(part_name(&name, &about, None));
+        active.wished = true;
+        self.wishes.push(Wish::Create {
+            file,
+            place,
+            spare: part_name(&name, &about, Some(salt)),
+            mode: about.mode & 0o777,
+            resume,
+        });
     }
 
     /// It is open here, and holds so many bytes; or cannot be.
@@ -96,30 +111,17 @@ impl Download {
         };
         match result {
             Ok(held) => {
-                active.created = true;
                 if self.how.resume {
                     // What was on the way at its end may have holes before it.
                     active.next = held.saturating_sub(WINDOW) / BLOCK * BLOCK;
                     active.moved = active.next;
                     self.moved += active.next;
                 }
-                self.flows(file);
+                active.phase = Phase::Flowing;
             },
             Err(why) => self.failed(file, why, true, shared),
         }
         self.turn(shared);
-    }
-
-    /// Reading begins once it is open on both sides.
-    fn flows(&mut self, file: usize) {
-        if let Some(active) = self.active.get_mut(&file)
-            && active.created
-            && active.handle.is_some()
-            && active.before.is_some()
-            && active.phase == Phase::Opening
-        {
-            active.phase = Phase::Flowing;
-        }
     }
 
     /// An answer about a file.
@@ -153,7 +155,7 @@ impl Download {
                 );
                 self.size = self.size.saturating_sub(was).saturating_add(is);
                 active.before = Some(attrs);
-                self.flows(file);
+                self.create(file);
             },
             (Step::Read(offset, asked), Ok(Reply::Data(data))) => {
                 let length = u32::try_from(data.len()).unwrap_or(asked);
@@ -170,12 +172,12 @@ impl Download {
                 self.wishes.push(Wish::Write(file, offset, data));
             },
             (Step::Read(offset, asked), Ok(_)) => {
-                active.flying -= 1;
+                active.flying.remove(&offset);
                 active.end = Some(active.end.map_or(offset, |end| end.min(offset)));
                 self.returned(asked, shared);
             },
-            (Step::Read(_, asked), Err(refusal)) => {
-                active.flying -= 1;
+            (Step::Read(offset, asked), Err(refusal)) => {
+                active.flying.remove(&offset);
                 self.returned(asked, shared);
                 let why = format!("it cannot be read: {}", refusal.reason());
                 self.failed(file, why, false, shared);
@@ -203,7 +205,7 @@ impl Download {
         {
             let tag = Tag::File(file, Step::Read(offset, count));
             self.client.read(tag, handle, offset, count);
-            active.flying += 1;
+            active.flying.insert(offset);
         }
     }
 
@@ -221,10 +223,14 @@ impl Download {
             let left = size.saturating_sub(active.next);
             // Where the size is not told, as in /proc, the end shows when it is there.
             let count = if left > 0 { left.min(chunk) } else { chunk };
-            if left == 0 && (active.flying > 0 || size > 0) {
+            if left == 0 && (!active.flying.is_empty() || size > 0) {
                 return;
             }
             let offset = active.next;
+            if offset + count > active.sure() + WINDOW {
+                // So far back, and no farther, is gone when it is gone on with.
+                return;
+            }
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             self.flying += u64::from(count);
             // Whoever has nothing asked for may always ask once.
@@ -242,13 +248,13 @@ impl Download {
     pub fn written(
         &mut self,
         file: usize,
-        count: usize,
+        (offset, count): (u64, usize),
         result: Result<(), String>,
         shared: &mut Shared,
     ) {
         self.returned(u32::try_from(count).unwrap_or(u32::MAX), shared);
         if let Some(active) = self.active.get_mut(&file) {
-            active.flying -= 1;
+            active.flying.remove(&offset);
             match result {
                 Ok(()) => {
                     active.moved += count as u64;
@@ -268,7 +274,7 @@ impl Download {
         };
         let size = active.size();
         let all = active.end.is_some() || (size > 0 && active.next >= size);
-        if active.phase != Phase::Flowing || active.flying > 0 || !all {
+        if active.phase != Phase::Flowing || !active.flying.is_empty() || !all {
             return;
         }
         active.phase = Phase::Sealed;
@@ -394,7 +400,9 @@ impl Download {
             self.client.close(Tag::Tidy, handle);
         }
         self.moved = self.moved.saturating_sub(active.moved);
-        self.wishes.push(Wish::Leave(file, keep));
+        if active.wished {
+            self.wishes.push(Wish::Leave(file, keep));
+        }
         shared.files += 1;
         shared.freed = true;
     }

@@ -1,4 +1,5 @@
 use super::super::lab::{Entry, Server, harm, harms, openssh};
+use super::super::packet::kind;
 use super::*;
 use proptest::prelude::*;
 
@@ -12,8 +13,10 @@ struct Here {
     links: BTreeMap<String, String>,
     /// What an earlier run left.
     rest: Option<Vec<u8>>,
+    /// The name that has.
+    rest_name: Option<Vec<u8>>,
     full: bool,
-    most: usize,
+    most: isize,
 }
 
 fn shown(place: &[Vec<u8>]) -> String {
@@ -45,10 +48,12 @@ impl Here {
                     resume,
                     ..
                 } => {
-                    let rest = self.rest.clone().filter(|_| resume).unwrap_or_default();
+                    let known = self.rest_name.is_none() || self.rest_name.as_ref() == place.last();
+                    let rest = self.rest.clone().filter(|_| resume && known);
+                    let rest = rest.unwrap_or_default();
                     let held = rest.len() as u64;
                     self.growing.insert(file, (place, rest));
-                    self.most = self.most.max(self.growing.len());
+                    self.most = self.most.max(isize::try_from(self.growing.len()).unwrap());
                     download.created(file, Ok(held), shared);
                 },
                 Wish::Write(file, offset, data) => {
@@ -65,7 +70,7 @@ impl Here {
                         }
                         Ok(())
                     };
-                    download.written(file, data.len(), result, shared);
+                    download.written(file, (offset, data.len()), result, shared);
                 },
                 Wish::Compare(file, _) => download.compared(file, Ok(()), shared),
                 Wish::Name {
@@ -170,8 +175,8 @@ fn a_file_of_a_node_has_the_nodes_name() {
 fn many_transfers_share_what_there_is() {
     let rooms: Vec<i64> = (0..6).map(|others| Shared::new(others).room).collect();
     assert!(rooms[0] == ROOM && rooms.iter().sum::<i64>() < 2 * ROOM);
-    let files: Vec<usize> = (0..6).map(|others| Shared::new(others).files).collect();
-    assert!(files[0] == OPEN_MAX && files.iter().sum::<usize>() <= 2 * OPEN_MAX);
+    let files: Vec<isize> = (0..6).map(|others| Shared::new(others).files).collect();
+    assert!(files[0] == OPEN_MAX && files.iter().sum::<isize>() <= 2 * OPEN_MAX);
     let least = Shared::new(1000);
     assert_eq!((least.room, least.files), LEAST);
 }
@@ -238,7 +243,7 @@ fn folders_come_with_all_that_is_in_them() {
     assert_eq!(here.links["n1/d/l"], "/etc/passwd");
     assert_eq!(here.facts["n1/d"].modified, 77);
     assert_eq!(here.facts["n1/d/f0"].mode, 0o640);
-    assert!(here.most <= FILES_MAX);
+    assert!(usize::try_from(here.most).unwrap() <= FILES_MAX);
 }
 
 #[test]
@@ -320,6 +325,238 @@ fn a_rest_is_gone_on_with() {
     assert!(here.files["f.n1"] == bytes);
     let reads = server.asked.iter().filter(|kind| **kind == 5).count();
     assert!(reads < 40, "{reads}");
+}
+
+#[test]
+fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
+    let (old, new) = (big(9_000_000), vec![b'n'; 9_500_000]);
+    let about = walk::facts(&Attrs {
+        size: Some(9_000_000),
+        times: Some((1234, 1234)),
+        ..Attrs::default()
+    });
+    let how = How {
+        resume: true,
+        ..PLAIN
+    };
+    let mut here = Here {
+        rest: Some(old[..8_000_000].to_vec()),
+        rest_name: Some(super::super::plan::part_name(b"f.n1", &about, None)),
+        ..Here::default()
+    };
+    let mut server = openssh().with("f", file(&old));
+    let mut download = Download::new(vec![b"f".to_vec()], false, how, b"n1".to_vec(), 5);
+    let mut shared = Shared::new(0);
+    while !download.is_done() {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        if server.asked.contains(&kind::STAT) {
+            server = server.with("f", Entry::File(new.clone(), 0o640, 1235));
+        }
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        here.fulfil(&mut download, &mut shared);
+    }
+    assert!(download.take_faults().is_empty());
+    assert!(here.files["f.n1"] == new);
+}
+
+#[test]
+fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
+    let bytes = big(20_000_000);
+    let mut server = openssh().with("f", file(&bytes));
+    let mut download = Download::new(vec![b"f".to_vec()], false, PLAIN, b"n1".to_vec(), 5);
+    let mut shared = Shared::new(0);
+    let (mut late, mut end) = (None, 0);
+    for _ in 0..200 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        for wish in download.take_wishes() {
+            match wish {
+                Wish::Create { file, .. } => download.created(file, Ok(0), &mut shared),
+                // The first piece is not written yet, all others are.
+                Wish::Write(file, 0, data) => late = Some((file, data.len())),
+                Wish::Write(file, offset, data) => {
+                    end = end.max(offset + data.len() as u64);
+                    download.written(file, (offset, data.len()), Ok(()), &mut shared);
+                },
+                _ => {},
+            }
+        }
+    }
+    assert!((WINDOW / 2..=WINDOW).contains(&end), "{end}");
+    let (file, count) = late.unwrap();
+    download.written(file, (0, count), Ok(()), &mut shared);
+    assert!(!download.unsent().is_empty());
+}
+
+#[test]
+fn a_listing_waits_until_what_it_has_brought_is_read() {
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    for n in 0..5000 {
+        server = server.with(&format!("d/f{n}"), file(b"x"));
+    }
+    server.list_max = 700;
+    let mut download = Download::new(vec![b"d".to_vec()], true, PLAIN, b"n1".to_vec(), 5);
+    let (mut shared, mut here) = (Shared::new(0), Here::default());
+    let mut most = 0;
+    for _ in 0..100_000 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        most = most.max(download.wanted.len());
+        here.fulfil(&mut download, &mut shared);
+        if download.is_done() {
+            break;
+        }
+    }
+    assert_eq!(here.files.len(), 5000);
+    assert!((1500..=2000).contains(&most), "{most}");
+    // A server that lists nothing, for ever; and a path that nobody could open.
+    let mut server = openssh().with("d", Entry::Folder(0o755, 1));
+    server.list_max = 0;
+    assert_eq!(
+        run(&["d"], true, PLAIN, &mut server, &mut Here::default()),
+        [""; 0]
+    );
+    let long = format!("d{}", "/d".repeat(2046));
+    let mut server = openssh().with(&long, Entry::Folder(0o755, 1));
+    server = server.with(&format!("{long}/abcd"), file(b"x"));
+    let faults = run(&[&long], true, PLAIN, &mut server, &mut Here::default());
+    assert!(faults.len() == 1 && faults[0].ends_with("its path is too long"));
+}
+
+#[test]
+fn what_copies_have_left_is_left_out_and_told_once() {
+    let mut server = openssh()
+        .with("d", Entry::Folder(0o755, 1))
+        .with("d/.dust-notahash.part", file(b"x"));
+    for n in 0..3 {
+        server = server.with(&format!("d/.dust-0123456789abcde{n}.part"), file(b"x"));
+    }
+    let mut here = Here::default();
+    let faults = run(&["d"], true, PLAIN, &mut server, &mut here);
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("note d/.dust-"),
+        "{faults:?}"
+    );
+    let found: Vec<&String> = here.files.keys().collect();
+    assert_eq!(found, ["n1/d/.dust-notahash.part"]);
+}
+
+#[test]
+fn what_fits_and_cannot_be_looked_at_is_told() {
+    let mut server = openssh()
+        .with("a1", file(b"x"))
+        .with("a2", file(b"x"))
+        .with("a3", Entry::Link(b"nowhere".to_vec()))
+        .with("d1", Entry::Folder(0o755, 1))
+        .with("d1/in", file(b"x"))
+        .with("d2", Entry::Folder(0o700, 1))
+        .with("d3", Entry::Folder(0o755, 1));
+    server.hidden = vec![b"a2".to_vec(), b"d2".to_vec(), b"d2/in".to_vec()];
+    let refused = "permission denied";
+    for (pattern, file, told) in [
+        (
+            "a*",
+            "a1.n1",
+            vec![("a2", refused), ("a3", "there is no such file")],
+        ),
+        ("d*/*", "in.n1", vec![("d2", refused)]),
+        ("d*/in", "in.n1", vec![("d2/in", refused)]),
+        ("*/in", "in.n1", vec![("d2/in", refused)]),
+    ] {
+        let mut here = Here::default();
+        let mut faults = run(&[pattern], false, PLAIN, &mut server, &mut here);
+        faults.sort();
+        assert_eq!(here.files.keys().collect::<Vec<_>>(), [file]);
+        assert_eq!(faults.len(), told.len(), "{pattern}: {faults:?}");
+        for (fault, (path, why)) in faults.iter().zip(told) {
+            assert!(fault.starts_with(&format!("{path}: ")), "{fault}");
+            assert!(fault.to_lowercase().contains(why), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_made_here_before_anything_in_it() {
+    for result in [Ok(()), Err("no".to_owned())] {
+        let mut server = openssh()
+            .with("d", Entry::Folder(0o700, 1))
+            .with("d/f", file(b"x"));
+        let mut download = Download::new(vec![b"d".to_vec()], true, PLAIN, b"n1".to_vec(), 5);
+        let mut shared = Shared::new(0);
+        let mut turn = |download: &mut Download, shared: &mut Shared| {
+            for _ in 0..10 {
+                let bytes = download.unsent().to_vec();
+                download.sent(bytes.len());
+                server.receive(&bytes);
+                download.receive(&server.answers(true), shared).unwrap();
+            }
+            server.asked.contains(&kind::OPENDIR)
+        };
+        assert!(!turn(&mut download, &mut shared));
+        let place = vec![b"n1".to_vec(), b"d".to_vec()];
+        let wish = Wish::Folder(place.clone(), 0o700);
+        assert_eq!(download.take_wishes(), [wish]);
+        download.made(&place, result.clone(), &mut shared);
+        assert_eq!(turn(&mut download, &mut shared), result.is_ok());
+        assert_eq!(download.is_done(), result.is_err());
+    }
+}
+
+#[test]
+fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
+    let mut shared = Shared::new(0);
+    let (mut hung, mut left) = (Vec::new(), Vec::new());
+    let many = || (0..300).fold(openssh(), |s, n| s.with(&format!("f{n}"), file(b"x")));
+    for _ in 0..200 {
+        let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"h".to_vec(), 5);
+        let mut server = many();
+        while !server.asked.contains(&kind::OPEN) {
+            let bytes = download.unsent().to_vec();
+            download.sent(bytes.len());
+            server.receive(&bytes);
+            if !server.asked.contains(&kind::OPEN) {
+                download
+                    .receive(&server.answers(true), &mut shared)
+                    .unwrap();
+            }
+            // What is shared is the names, too.
+            shared.claimed.clear();
+        }
+        hung.push(download);
+        left.push(shared.files);
+    }
+    let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"n1".to_vec(), 5);
+    let (mut server, mut here) = (many(), Here::default());
+    for _ in 0..100_000 {
+        let bytes = download.unsent().to_vec();
+        download.sent(bytes.len());
+        server.receive(&bytes);
+        download
+            .receive(&server.answers(true), &mut shared)
+            .unwrap();
+        here.fulfil(&mut download, &mut shared);
+        if download.is_done() {
+            break;
+        }
+    }
+    assert_eq!(here.files.len(), 300);
+    // Two of them leave room for many files at a time.
+    assert!(left[1] >= 32, "{left:?}");
+    for mut download in hung {
+        download.cancel(&mut shared);
+    }
 }
 
 proptest! {

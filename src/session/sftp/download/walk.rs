@@ -4,8 +4,9 @@
 use super::super::client::{Broken, Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::pattern::{fits, is_wild};
-use super::super::plan::{Facts, Fault, join, name};
+use super::super::plan::{Facts, Fault, is_part_name, join, name};
 use super::{Download, Place, Shared, Tag, Wanted, Wish};
+use std::collections::VecDeque;
 
 /// So many folders are listed at a time.
 const LISTINGS_MAX: usize = 8;
@@ -17,6 +18,8 @@ const DEPTH_MAX: usize = 128;
 const NAMES_MAX: usize = 2_000_000;
 /// A longer name is none, in bytes.
 const NAME_MAX: usize = 255;
+/// A longer path is none.
+const PATH_MAX: usize = 4096;
 
 /// What a person named.
 #[derive(Debug)]
@@ -42,8 +45,8 @@ impl Pattern {
 pub(super) enum Look {
     /// A pattern may be a file's name.
     Literal(usize),
-    /// It fits a pattern.
-    Match(usize, Vec<u8>),
+    /// It fits a pattern; its last name was listed.
+    Match(usize, Vec<u8>, bool),
     /// A folder's entry of which the server did not tell what it is.
     Entry(Vec<u8>, Place, usize),
     /// Where a link leads.
@@ -64,6 +67,8 @@ pub(super) struct Listing {
     path: Vec<u8>,
     for_what: For,
     handle: Option<Handle>,
+    /// Names that were listed, and not yet looked at.
+    names: VecDeque<(Vec<u8>, Attrs)>,
 }
 
 /// The facts in attributes.
@@ -116,12 +121,20 @@ impl Download {
                     self.fault(&path, refusal.reason());
                 }
             },
-            (Look::Match(pattern, path), result) => {
-                if let Ok(Reply::Attrs(attrs)) = result {
-                    if let Some(pattern) = self.patterns.get_mut(pattern) {
-                        pattern.found += 1;
-                    }
-                    self.named(&path, &attrs, shared);
+            (Look::Match(pattern, path, listed), result) => {
+                // Of what only might be there, nothing is said if it is not; a link that leads nowhere
+                // was seen.
+                let refused = |refusal: &Refusal| listed || refusal.code != Code::NoSuchFile;
+                let found = result.as_ref().map_or_else(refused, |_| true);
+                if let Some(pattern) = self.patterns.get_mut(pattern)
+                    && found
+                {
+                    pattern.found += 1;
+                }
+                match result {
+                    Ok(Reply::Attrs(attrs)) => self.named(&path, &attrs, shared),
+                    Err(refusal) if found => self.fault(&path, refusal.reason()),
+                    _ => {},
                 }
                 self.pattern_closed(pattern);
             },
@@ -154,7 +167,9 @@ impl Download {
         self.expand_in(pattern, base.to_vec(), &parts);
     }
 
+    /// Goes on from a folder, or from a name that was listed and is the whole path.
     fn expand_in(&mut self, pattern: usize, mut base: Vec<u8>, parts: &[Vec<u8>]) {
+        let listed = parts.is_empty();
         if let Some(pattern) = self.patterns.get_mut(pattern) {
             pattern.open += 1;
         }
@@ -165,6 +180,7 @@ impl Download {
                     path: base,
                     for_what: For::Pattern(pattern, parts.to_vec()),
                     handle: None,
+                    names: VecDeque::new(),
                 });
                 return;
             }
@@ -172,7 +188,7 @@ impl Download {
             parts = rest;
         }
         let path = base.clone();
-        self.look(&path, true, Look::Match(pattern, base));
+        self.look(&path, true, Look::Match(pattern, base, listed));
     }
 
     fn pattern_closed(&mut self, pattern: usize) {
@@ -242,11 +258,13 @@ impl Download {
                 if self.how.keep {
                     self.folder_facts.push((place.clone(), facts));
                 }
-                self.to_list.push_back(Listing {
+                let listing = Listing {
                     path,
-                    for_what: For::Copy(place, depth),
+                    for_what: For::Copy(place.clone(), depth),
                     handle: None,
-                });
+                    names: VecDeque::new(),
+                };
+                self.unmade.insert(place, listing);
             },
             Some(FileType::Link) => {
                 let number = self.number();
@@ -262,9 +280,28 @@ impl Download {
         }
     }
 
-    /// Lists some more folders, if what was listed is not too much already.
+    /// More may be found.
+    fn may_list(&self) -> bool {
+        self.wanted.len() + self.looks.len() < WAITING_MAX
+    }
+
+    /// Lists some more, if what was listed is not too much already.
     pub(super) fn list_some(&mut self) {
-        while self.listings.len() < LISTINGS_MAX && self.wanted.len() < WAITING_MAX {
+        let held: Vec<usize> = self
+            .listings
+            .iter()
+            .filter(|(_, listing)| !listing.names.is_empty())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in held {
+            if !self.may_list() {
+                return;
+            }
+            if let Some(listing) = self.listings.remove(&number) {
+                self.list_on(number, listing);
+            }
+        }
+        while self.listings.len() < LISTINGS_MAX && self.may_list() {
             let Some(listing) = self.to_list.pop_front() else {
                 return;
             };
@@ -289,25 +326,33 @@ impl Download {
                 listing.handle = Some(handle);
                 self.listings.insert(number, listing);
             },
-            Ok(Reply::Names(names)) => {
+            Ok(Reply::Names(names)) if !names.is_empty() => {
                 self.seen += names.len();
                 if self.seen > NAMES_MAX {
                     return Err(Broken(format!("it lists more than {NAMES_MAX} names")));
                 }
-                for (name, attrs) in names {
-                    self.listed_name(&listing, &name, &attrs);
-                }
-                if let Some(handle) = &listing.handle {
-                    self.client.readdir(Tag::Listing(number), handle);
-                }
-                self.listings.insert(number, listing);
+                listing.names.extend(names);
+                self.list_on(number, listing);
             },
+            // No names are the end, too: else they would be asked for for ever.
             Ok(_) | Err(_) => {
                 if let Some(handle) = &listing.handle {
                     self.client.close(Tag::Tidy, handle);
                 }
                 match (listing.for_what, result) {
-                    (For::Pattern(pattern, _), _) => self.pattern_closed(pattern),
+                    (For::Pattern(pattern, _), result) => {
+                        // Of `*/x`, what is no folder was asked, too: that is refused in either of two ways.
+                        if let Err(refusal) = &result
+                            && !matches!(refusal.code, Code::NoSuchFile | Code::Failure)
+                        {
+                            if let Some(pattern) = self.patterns.get_mut(pattern) {
+                                pattern.found += 1;
+                            }
+                            let why = format!("it cannot be listed: {}", refusal.reason());
+                            self.fault(&listing.path, why);
+                        }
+                        self.pattern_closed(pattern);
+                    },
                     (For::Copy(..), Err(refusal)) => {
                         let why = format!("it cannot be listed: {}", refusal.reason());
                         self.fault(&listing.path, why);
@@ -319,6 +364,21 @@ impl Download {
         Ok(())
     }
 
+    /// Looks at names of a folder as long as what they lead to can wait; then asks for more of them.
+    fn list_on(&mut self, number: usize, mut listing: Listing) {
+        while self.may_list()
+            && let Some((name, attrs)) = listing.names.pop_front()
+        {
+            self.listed_name(&listing, &name, &attrs);
+        }
+        if listing.names.is_empty()
+            && let Some(handle) = &listing.handle
+        {
+            self.client.readdir(Tag::Listing(number), handle);
+        }
+        self.listings.insert(number, listing);
+    }
+
     fn listed_name(&mut self, listing: &Listing, name: &[u8], attrs: &Attrs) {
         if matches!(name, b"." | b"..") {
             return;
@@ -328,6 +388,10 @@ impl Download {
             self.fault(&path, "its server lists a name that is none");
             return;
         }
+        if path.len() > PATH_MAX {
+            self.fault(&path, "its path is too long");
+            return;
+        }
         match &listing.for_what {
             For::Pattern(pattern, parts) => {
                 let Some((first, rest)) = parts.split_first() else {
@@ -335,6 +399,16 @@ impl Download {
                 };
                 if fits(first, name) {
                     self.expand_in(*pattern, path, rest);
+                }
+            },
+            For::Copy(..) if is_part_name(name) => {
+                if !std::mem::replace(&mut self.told_part, true) {
+                    self.faults.push(Fault {
+                        path,
+                        why: "left out, as all that copies have left".to_owned(),
+                        here: false,
+                        mild: true,
+                    });
                 }
             },
             For::Copy(place, depth) => {

@@ -1,19 +1,27 @@
 //! One file on its way to a node: it grows under a temporary name beside its place, is measured (and
 //! compared), and takes its name in one step.
 
-use super::super::client::{Handle, Refusal, Reply, flag};
+use super::super::client::{Handle, Refusal, Reply};
 use super::super::packet::{Attrs, Code, FileType};
 use super::super::plan::{BLOCK, Facts, Fault, name, part_name};
 use super::{Blocks, Supply, Tag, Upload, WINDOW, Wish};
+use std::collections::BTreeSet;
 
 /// What a request about a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// What is left of an earlier run.
+    /// Is there something left of an earlier run?
     Rest,
+    /// To go on with that.
+    Reopen,
+    /// What has been opened, in truth.
+    Held,
+    /// A new one.
     Open,
-    /// So many bytes.
-    Write(u32),
+    /// How the node's umask has left its mode.
+    Mode,
+    /// So many bytes from there on.
+    Write(u64, u32),
     Attributes,
     Sync,
     /// How long it has become.
@@ -49,14 +57,18 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) phase: Phase,
-    facts: Facts,
+    pub(super) facts: Facts,
     link: bool,
     pub(super) place: Vec<u8>,
     pub(super) part: Vec<u8>,
     pub(super) salted: bool,
     pub(super) handle: Option<Handle>,
+    /// What it is on the node while it grows.
+    pub(super) mode: Option<u32>,
     /// From here on it is to be sent.
-    next: u64,
+    pub(super) next: u64,
+    /// Where the pieces begin that have no answer yet.
+    flying: BTreeSet<u64>,
     /// In so many pieces it was sent.
     writes: usize,
     /// Requests without an answer.
@@ -75,6 +87,11 @@ impl Active {
         self.next / BLOCK
     }
 
+    /// Nobody may write to it once it is whole.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.facts.mode & 0o200 == 0 && !self.link
+    }
+
     /// More of it is to be sent.
     pub(super) fn is_hungry(&self) -> bool {
         let open = [Phase::Resting, Phase::Opening, Phase::Flowing].contains(&self.phase);
@@ -87,17 +104,6 @@ impl Active {
 }
 
 impl Upload {
-    pub(super) fn begin_file(&mut self, item: usize, facts: Facts) {
-        self.begin(item, facts, false);
-        if self.how.resume {
-            self.ask(item, Step::Rest, |client, tag, active| {
-                client.stat(tag, &active.part, false);
-            });
-        } else {
-            self.open_part(item, flag::EXCLUSIVE);
-        }
-    }
-
     /// A link is made under another name and then takes its own, so that one that is there is
     /// replaced in one step, too.
     pub(super) fn begin_link(&mut self, item: usize, target: &[u8]) {
@@ -109,7 +115,7 @@ impl Upload {
         });
     }
 
-    fn begin(&mut self, item: usize, facts: Facts, link: bool) {
+    pub(super) fn begin(&mut self, item: usize, facts: Facts, link: bool) {
         let path = self.plan.items.get(item).map(|item| item.path.as_slice());
         let place = self.place(path.unwrap_or_default());
         let part = beside(&place, &part_name(name(&place), &facts, None));
@@ -121,7 +127,9 @@ impl Upload {
             part,
             salted: false,
             handle: None,
+            mode: None,
             next: 0,
+            flying: BTreeSet::new(),
             writes: 0,
             awaited: 0,
             size: None,
@@ -130,16 +138,6 @@ impl Upload {
             there: false,
         };
         self.active.insert(item, active);
-    }
-
-    /// Gives it a name that nobody else has.
-    fn salt_part(&mut self, item: usize) {
-        let salt = self.salt.wrapping_add(item as u64);
-        if let Some(active) = self.active.get_mut(&item) {
-            active.salted = true;
-            let part = part_name(name(&active.place), &active.facts, Some(salt));
-            active.part = beside(&active.place, &part);
-        }
     }
 
     pub(super) fn ask(
@@ -152,17 +150,6 @@ impl Upload {
             active.awaited += 1;
             request(&mut self.client, Tag::File(item, step), active);
         }
-    }
-
-    fn open_part(&mut self, item: usize, how: u32) {
-        self.ask(item, Step::Open, |client, tag, active| {
-            active.phase = Phase::Opening;
-            let attrs = Attrs {
-                mode: Some(active.facts.mode & 0o777),
-                ..Attrs::default()
-            };
-            client.open(tag, &active.part, flag::WRITE | flag::CREATE | how, &attrs);
-        });
     }
 
     /// An answer about a file.
@@ -183,35 +170,11 @@ impl Upload {
             return;
         }
         match (step, result) {
-            (Step::Rest, Ok(Reply::Attrs(attrs))) if self.how.resume => {
-                let size = attrs.size.unwrap_or(0);
-                if attrs.file_type() == Some(FileType::File) && size <= active.facts.size {
-                    // What was on the way at its end may have holes before it.
-                    let sure = size.saturating_sub(WINDOW) / BLOCK * BLOCK;
-                    active.next = sure;
-                    self.moved += sure;
-                    self.open_part(item, 0);
-                } else {
-                    self.salt_part(item);
-                    self.open_part(item, flag::EXCLUSIVE);
-                }
+            (Step::Rest | Step::Reopen | Step::Held | Step::Open | Step::Mode, result) => {
+                self.opened(item, step, result, blocks);
             },
-            (Step::Rest, _) => self.open_part(item, flag::EXCLUSIVE),
-            (Step::Open, Ok(Reply::Handle(handle))) => {
-                active.handle = Some(handle);
-                active.there = true;
-                active.phase = Phase::Flowing;
-                self.flowing.insert(item);
-                if self.cancelled {
-                    self.give_up(item, None, blocks);
-                }
-            },
-            // Somebody else's, or a rest of an earlier run.
-            (Step::Open, Err(refusal)) if refusal.code == Code::Failure && !active.salted => {
-                self.salt_part(item);
-                self.open_part(item, flag::EXCLUSIVE);
-            },
-            (Step::Write(count), result) => {
+            (Step::Write(offset, count), result) => {
+                active.flying.remove(&offset);
                 self.flying -= u64::from(count);
                 match result {
                     Ok(_) => self.moved += u64::from(count),
@@ -256,13 +219,9 @@ impl Upload {
                 };
                 self.give_up(item, Some(why.to_owned()), blocks);
             },
-            (Step::Open, Err(refusal)) if refusal.code == Code::NoSuchFile => {
-                let why = "there is no such folder".to_owned();
-                self.give_up(item, Some(why), blocks);
-            },
             (Step::Tidy | Step::Space | Step::Attributes | Step::Size, _) => {},
-            (Step::Sync | Step::Close | Step::Open, Ok(_)) => {},
-            (Step::Sync | Step::Close | Step::Link | Step::Open, Err(refusal)) => {
+            (Step::Sync | Step::Close, Ok(_)) => {},
+            (Step::Sync | Step::Close | Step::Link, Err(refusal)) => {
                 active.ask_why |= refusal.code == Code::Failure;
                 self.give_up(item, Some(refusal.reason()), blocks);
             },
@@ -273,7 +232,7 @@ impl Upload {
     /// An answer about a file that has failed.
     fn answered_late(&mut self, item: usize, step: Step, result: Result<Reply, Refusal>) {
         match (step, result) {
-            (Step::Write(count), _) => self.flying -= u64::from(count),
+            (Step::Write(_, count), _) => self.flying -= u64::from(count),
             (Step::Space, Ok(Reply::Space(bytes, files))) if bytes < BLOCK || files == 0 => {
                 let active = self.active.get_mut(&item);
                 if let Some(error) = active.and_then(|active| active.error.as_mut()) {
@@ -300,6 +259,11 @@ impl Upload {
             let size = active.facts.size;
             if active.next >= size && size > 0 {
                 self.seal(item);
+                return;
+            }
+            // So far back, and no farther, is gone when it is gone on with.
+            let sure = active.flying.first().copied().unwrap_or(active.next);
+            if active.next + chunk.min(size - active.next) > sure + WINDOW {
                 return;
             }
             let block = active.block();
@@ -330,7 +294,8 @@ impl Upload {
             }
             if !piece.is_empty() {
                 let length = u32::try_from(count).unwrap_or(u32::MAX);
-                let tag = Tag::File(item, Step::Write(length));
+                let tag = Tag::File(item, Step::Write(active.next, length));
+                active.flying.insert(active.next);
                 self.client.write(tag, handle, active.next, piece);
                 active.awaited += 1;
                 active.writes += 1;
@@ -364,10 +329,12 @@ impl Upload {
         if !measured {
             active.size = Some(active.facts.size);
         }
-        if how.keep {
+        if how.keep || active.is_read_only() {
+            let own = active.facts.mode;
+            let left = own & active.mode.unwrap_or(0o700) & 0o777;
             let attrs = Attrs {
-                mode: Some(active.facts.mode & 0o7777),
-                times: Some(active.facts.times()),
+                mode: Some(if how.keep { own & 0o7777 } else { left }),
+                times: how.keep.then(|| active.facts.times()),
                 ..Attrs::default()
             };
             self.ask(item, Step::Attributes, |client, tag, _| {
@@ -469,7 +436,7 @@ impl Upload {
 }
 
 /// Another name in the same folder.
-fn beside(place: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn beside(place: &[u8], name: &[u8]) -> Vec<u8> {
     match place.iter().rposition(|byte| *byte == b'/') {
         Some(at) => [place.get(..=at).unwrap_or_default(), name].concat(),
         None => name.to_vec(),
