@@ -74,6 +74,8 @@ pub(super) struct Links {
     ready: VecDeque<NodeId>,
     keys: HashMap<PathBuf, Rc<Key>>,
     buffer: Vec<u8>,
+    /// What these have ready is still to be sent, behind what follows from what they said.
+    served: Vec<NodeId>,
     /// Whom connections may be borrowed from.
     lender: Option<Lender>,
 }
@@ -248,10 +250,10 @@ impl Links {
         match sweep {
             // What a flood keeps busy is never drained: what is to be sent (Ctrl-C) goes in between.
             Sweep::More => {
-                self.flush(app, id);
+                self.served.push(id);
                 self.mark_ready(id);
             },
-            Sweep::Drained => self.flush(app, id),
+            Sweep::Drained => self.served.push(id),
             Sweep::Over => {
                 self.close(id);
                 for channel in channels {
@@ -261,6 +263,14 @@ impl Links {
             },
         }
         taken
+    }
+
+    /// Sends what nodes that were served have ready: after the effects, so that a shell has its new size
+    /// before the line that asks for it.
+    pub(super) fn flush_served(&mut self, app: &mut App) {
+        for id in std::mem::take(&mut self.served) {
+            self.flush(app, id);
+        }
     }
 
     /// Sends what a node's shell has ready.

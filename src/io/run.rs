@@ -199,6 +199,7 @@ impl Loop {
         let mut gather = false;
         loop {
             self.perform();
+            self.links.flush_served(&mut self.app);
             self.write()?;
             if let Some(code) = self.exit {
                 return self.end(code);

@@ -87,7 +87,7 @@ impl Upload {
                 active.handle = Some(handle.clone());
                 active.there = true;
                 self.ask(item, Step::Held, |client, tag, _| {
-                    client.fstat(tag, &handle)
+                    client.fstat(tag, &handle);
                 });
             },
             (Step::Held, Ok(Reply::Attrs(attrs))) if is_rest(&attrs, &active.facts) => {
@@ -112,7 +112,7 @@ impl Upload {
                 if !keep && active.is_read_only() {
                     // Its mode at the end is the source's, and what the node's umask leaves of it.
                     self.ask(item, Step::Mode, |client, tag, _| {
-                        client.fstat(tag, &handle)
+                        client.fstat(tag, &handle);
                     });
                 } else {
                     self.flows(item, blocks);
