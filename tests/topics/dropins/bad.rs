@@ -136,7 +136,7 @@ fn ctrl_c_reaches_it_and_three_end_it() {
         pty.wait_for("an empty screen", |s| !has_row(s, "deaf"));
         pty.line("deaf");
         pty.wait_row("deaf");
-        pty.send(&key.repeat(3));
+        pty.send(key.repeat(3));
         pty.wait_row("deaf was killed by signal 9");
         pty.wait_prompt();
     }
