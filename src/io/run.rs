@@ -217,7 +217,7 @@ impl Loop {
                 || self.clients_wait()
             {
                 timeout = Some(Duration::ZERO);
-            } else if gather {
+            } else if gather && !self.shows_by_itself() {
                 clock::rest(pace::REST);
             }
             match self.poll.poll(&mut events, timeout) {
@@ -263,6 +263,15 @@ impl Loop {
             if self.app.next_deadline().is_some_and(|at| at <= now) {
                 self.app.tick(now);
             }
+        }
+    }
+
+    /// There is output that nobody but this process hands on: it does not rest meanwhile.
+    fn shows_by_itself(&self) -> bool {
+        match &self.front {
+            Some(Front::Served(_)) => false,
+            Some(front @ Front::Own(_)) => self.app.unshown() + front.backlog() > 0,
+            None => self.app.unshown() > 0,
         }
     }
 
