@@ -35,7 +35,7 @@ impl fmt::Display for Wall {
 }
 
 /// Year, month and day of so many days since 1970-01-01, in the Gregorian calendar.
-fn date(days: i64) -> (i64, i64, i64) {
+pub fn date(days: i64) -> (i64, i64, i64) {
     // Years begin in March here, so that the day that may be missing is the last one. An era is 400
     // years, after which all repeats.
     let days = days + 719_468;

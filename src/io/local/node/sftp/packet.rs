@@ -115,18 +115,7 @@ pub(super) fn long_name(name: &[u8], meta: &Metadata) -> Vec<u8> {
 /// `2024-02-29 23:59`, in UTC.
 fn date(seconds: i64) -> String {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years that begin in March, so that the leap day is their last: counted from 0000-03-01.
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (year + era * 400, month + 3)
-    } else {
-        (year + era * 400 + 1, month - 9)
-    };
+    let (year, month, day) = crate::model::time::date(days);
     format!(
         "{year:04}-{month:02}-{day:02} {:02}:{:02}",
         rest / 3_600,
