@@ -39,10 +39,30 @@ pub(crate) fn owned(owner: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={owner}");
     pids()
         .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|env| env.split(|b| *b == 0).any(|var| var == wanted.as_bytes()))
+            environ(*pid)
+                .is_some_and(|env| env.split(|b| *b == 0).any(|var| var == wanted.as_bytes()))
         })
         .collect()
+}
+
+/// The environment of a process, as it was when its program began. The kernel shows none while a
+/// program is being loaded (from the new memory's first mapping until its arguments are in place),
+/// which is no reason to miss the process: kernel threads alone have no program and no environment.
+fn environ(pid: i32) -> Option<Vec<u8>> {
+    for _ in 0..20 {
+        let env = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        if !env.is_empty() || fs::read_link(format!("/proc/{pid}/exe")).is_err() {
+            return Some(env);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    None
+}
+
+/// What a process runs, the first 15 bytes of it.
+pub(crate) fn name(pid: i32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.unwrap_or_default().trim_end().to_owned()
 }
 
 /// Ends processes at once; those that are gone already do not matter.
