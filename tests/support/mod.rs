@@ -9,6 +9,7 @@ pub(crate) mod env;
 )]
 pub(crate) mod faults;
 pub(crate) mod http;
+pub(crate) mod lab;
 #[cfg_attr(
     not(feature = "ec2"),
     allow(dead_code, reason = "the tests of the provider use the rest")

@@ -1,43 +1,12 @@
 //! `log`: what each node printed, in files.
 
 use crate::support::deps::need;
-use crate::support::env::Env;
-use crate::support::shell::Shell;
-use crate::support::sshd::Sshd;
+use crate::support::lab::Lab;
 use crate::support::wait_until;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-struct Lab {
-    _sshd: Sshd,
-    env: Env,
-    file: String,
-}
-
 impl Lab {
-    fn new(names: &[&str]) -> Self {
-        let (sshd, env) = (Sshd::start(), Env::new());
-        let nodes: Vec<_> = names
-            .iter()
-            .map(|name| sshd.node(name, Shell::Bash))
-            .collect();
-        let file = env.cluster(&nodes);
-        Self {
-            _sshd: sshd,
-            env,
-            file,
-        }
-    }
-
-    /// Lines of a batch.
-    fn run(&self, lines: &[&str]) -> crate::support::run::Outcome {
-        let mut args = vec!["-f", &self.file];
-        for line in lines {
-            args.extend(["-c", line]);
-        }
-        self.env.dust(&args).run()
-    }
-
     fn log(&self, name: &str) -> String {
         fs::read_to_string(self.env.work().join(name)).unwrap_or_default()
     }

@@ -4,80 +4,12 @@
 mod screens;
 
 use crate::support::deps::need;
-use crate::support::env::{DUST, Env};
-use crate::support::pty::{Pty, Terminal, has_row, row_with_cursor, rows, typed};
+use crate::support::lab::{DETACH, Lab, enter, leave, wait_shell};
+use crate::support::pty::{Pty, has_row, row_with_cursor, rows, typed};
 use crate::support::shell::Shell;
-use crate::support::sshd::Sshd;
 use crate::support::wait_until;
 use nix::sys::signal::Signal;
 use std::time::Duration;
-
-/// Ctrl-C three times, as one read of a terminal may bring it.
-const DETACH: &str = "\x03\x03\x03";
-
-/// That of [`Env::prompt`].
-const TERMINAL: Terminal = Terminal {
-    rows: 30,
-    cols: 100,
-};
-
-/// Nodes behind one sshd, whose shells have a plain prompt.
-struct Lab {
-    sshd: Sshd,
-    env: Env,
-    file: String,
-}
-
-impl Lab {
-    fn new(names: &[&str]) -> Self {
-        let (sshd, env) = (Sshd::start(), Env::new());
-        let rc = "PS1='<\\W> '\n";
-        std::fs::write(sshd.home(Shell::Bash).join(".bash_profile"), rc).unwrap();
-        let nodes: Vec<_> = names
-            .iter()
-            .map(|name| sshd.node(name, Shell::Bash))
-            .collect();
-        let file = env.cluster(&nodes);
-        Self { sshd, env, file }
-    }
-
-    fn prompt(&self) -> Pty {
-        let mut pty = self.env.prompt(&self.file);
-        pty.wait_prompt();
-        pty
-    }
-
-    /// Another terminal on the same session.
-    fn another(&self) -> Pty {
-        let mut command = self.env.command(DUST);
-        command.args(["attach"]);
-        Pty::spawn(command, TERMINAL)
-    }
-}
-
-/// Waits until the shell in front shows this prompt, with nothing typed.
-#[track_caller]
-fn wait_shell(pty: &mut Pty, prompt: &str) {
-    pty.wait_for(&format!("the shell's prompt {prompt:?}"), |screen| {
-        row_with_cursor(screen).trim_end() == prompt
-    });
-}
-
-/// Into a node's shell.
-#[track_caller]
-fn enter(pty: &mut Pty, line: &str, prompt: &str) {
-    pty.wait_prompt();
-    pty.send(format!("{line}\r"));
-    wait_shell(pty, prompt);
-}
-
-/// Out of it, to dust's prompt.
-#[track_caller]
-fn leave(pty: &mut Pty, node: &str) {
-    pty.send(DETACH);
-    pty.wait_row(&format!("[detached {node}; @{node} returns]"));
-    pty.wait_prompt();
-}
 
 #[test]
 fn it_is_the_shell_of_line_mode() {

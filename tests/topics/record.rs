@@ -1,10 +1,8 @@
 //! `record`: raw shells as asciicasts, which show what the terminal showed.
 
 use crate::support::deps::need;
-use crate::support::env::Env;
-use crate::support::pty::{Pty, row_with_cursor, rows};
-use crate::support::shell::Shell;
-use crate::support::sshd::Sshd;
+use crate::support::lab::{Lab, enter, leave};
+use crate::support::pty::rows;
 use crate::support::wait_until;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,29 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 /// One event: its time, what it is, its text.
 type Event = (f64, String, String);
 
-struct Lab {
-    _sshd: Sshd,
-    env: Env,
-    file: String,
-}
-
 impl Lab {
-    fn new(names: &[&str]) -> Self {
-        let (sshd, env) = (Sshd::start(), Env::new());
-        let rc = "PS1='<\\W> '\n";
-        fs::write(sshd.home(Shell::Bash).join(".bash_profile"), rc).unwrap();
-        let nodes: Vec<_> = names
-            .iter()
-            .map(|name| sshd.node(name, Shell::Bash))
-            .collect();
-        let file = env.cluster(&nodes);
-        Self {
-            _sshd: sshd,
-            env,
-            file,
-        }
-    }
-
     /// The header and the events that are written by now; each line must be whole.
     fn cast(&self, name: &str) -> Option<(serde_json::Value, Vec<Event>)> {
         let text = fs::read_to_string(self.env.work().join(name)).ok()?;
@@ -81,28 +57,12 @@ fn of<'a>(events: &'a [Event], code: &str) -> Vec<&'a str> {
     some.map(|event| event.2.as_str()).collect()
 }
 
-#[track_caller]
-fn enter(pty: &mut Pty, node: &str) {
-    pty.wait_prompt();
-    pty.send(format!("@{node}\r"));
-    pty.wait_for("the shell's prompt", |screen| {
-        row_with_cursor(screen).starts_with('<')
-    });
-}
-
-#[track_caller]
-fn leave(pty: &mut Pty, node: &str) {
-    pty.send("\x03\x03\x03");
-    pty.wait_row(&format!("[detached {node}; @{node} returns]"));
-    pty.wait_prompt();
-}
-
 #[test]
 fn it_shows_what_the_terminal_showed() {
     need!("sshd", "bash");
     let lab = Lab::new(&["a", "b"]);
     let mut pty = lab.env.prompt(&lab.file);
-    enter(&mut pty, "a");
+    enter(&mut pty, "@a", "<~>");
     pty.send("echo before-it\r");
     pty.wait_row("before-it");
     leave(&mut pty, "a");
@@ -111,7 +71,7 @@ fn it_shows_what_the_terminal_showed() {
     pty.command("@b echo line mode");
     pty.wait_row("[b] line mode");
     // It begins with the screen as it is.
-    enter(&mut pty, "a");
+    enter(&mut pty, "@a", "<~>");
     pty.send("printf '\\033[3;5H\\033[31mred \\342\\202\\254\\033[m\\n'; printf '\\377 over\\n'\r");
     pty.wait_text("over");
     let events = lab.wait_shown("my.cast", "over");
@@ -130,7 +90,7 @@ fn it_shows_what_the_terminal_showed() {
     let events = lab.wait_shown("my.cast", "wide");
     assert_eq!(of(&events, "r"), ["90x20"]);
     leave(&mut pty, "a");
-    enter(&mut pty, "b");
+    enter(&mut pty, "@b", "<~>");
     pty.send("echo on b\r");
     pty.wait_row("on b");
     leave(&mut pty, "b");
@@ -138,7 +98,7 @@ fn it_shows_what_the_terminal_showed() {
     pty.wait_words(&["recording raw shells to", "my.cast", "until now"]);
     pty.command("record off");
     pty.wait_words(&["recorded to", "my.cast"]);
-    enter(&mut pty, "b");
+    enter(&mut pty, "@b", "<~>");
     pty.send("echo un''seen\r");
     pty.wait_row("unseen");
     leave(&mut pty, "b");
@@ -171,7 +131,7 @@ fn keys_are_recorded_only_when_told() {
     let mut pty = lab.env.prompt(&lab.file);
     pty.command("record --input keys.cast");
     pty.wait_words(&["passwords, too"]);
-    enter(&mut pty, "a");
+    enter(&mut pty, "@a", "<~>");
     pty.send("stty -echo; echo re''ady; read x; stty echo; echo ${#x} let''ters\r");
     pty.wait_row("ready");
     pty.send("s\u{e9}cret\r");

@@ -1,8 +1,8 @@
 //! A screen that was left and came back is the screen of a terminal that was there all the time.
 
-use super::{Lab, TERMINAL, enter, leave, wait_shell};
 use crate::support::deps::find;
 use crate::support::env::Env;
+use crate::support::lab::{Lab, TERMINAL, enter, leave, wait_shell};
 use crate::support::pty::Pty;
 use alacritty_terminal::event::VoidListener;
 use alacritty_terminal::grid::Dimensions;

@@ -1,9 +1,10 @@
 //! However a run, a session or a connection ends: who had to do with it is told, and nobody else is
 //! held up.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::time::Duration;
 
 use dust::wire::{Frames, Hello, OpenChannel, Purpose, ToClient, ToServer};
 use nix::sys::signal::{Signal, kill};
@@ -188,6 +189,17 @@ fn channel_with(env: &Env, command: &str, term: Option<&str>) -> UnixStream {
     stream
 }
 
+/// Waits until the session has said this.
+fn wait_said(mut stream: &UnixStream, text: &[u8]) {
+    stream.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
+    let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+    while !said.windows(text.len()).any(|part| part == text) {
+        let count = stream.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "hung up: {}", said.escape_ascii());
+        said.extend(&piece[..count]);
+    }
+}
+
 /// What the session says until it hangs up.
 fn answers(mut stream: &UnixStream) -> Vec<String> {
     let mut frames = Frames::new();
@@ -261,26 +273,23 @@ fn borrowers_that_flood_or_vanish_are_bounded() {
     let mut held = Vec::new();
     // Ten that send to what reads nothing, and ten that read nothing.
     for _ in 0..10 {
-        // Without a terminal, nothing would tell it of the end.
-        let stream = channel_with(&env, "exec sleep 1000", Some("dumb"));
-        stream.set_nonblocking(true).unwrap();
+        // Without a terminal, nothing would tell it of the end; one that edits lines would take and
+        // drop all that is too long for a line.
+        let deaf = "stty raw -echo; echo deaf; exec sleep 1000";
+        let stream = channel_with(&env, deaf, Some("dumb"));
+        wait_said(&stream, b"deaf");
+        stream
+            .set_write_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
         held.push(stream);
         held.push(channel(&env, "yes some text that nobody ever reads"));
     }
     let flood = message(&ToServer::Data(&[b'x'; 60_000]));
-    for stream in held.iter().step_by(2) {
-        let (mut stream, mut sent) = (stream, 0);
-        let mut still = 0;
-        while still < 20 && sent < 20_000_000 {
-            match stream.write(&flood) {
-                Ok(count) => (still, sent) = (0, sent + count),
-                Err(_) => {
-                    still += 1;
-                    std::thread::sleep(std::time::Duration::from_millis(5));
-                },
-            }
-        }
-        assert!(sent < 20_000_000, "it takes everything");
+    for mut stream in held.iter().step_by(2) {
+        let refusal = (0..400).find_map(|_| stream.write_all(&flood).err());
+        let refusal = refusal.expect("24 MB find no place");
+        // Nothing more was taken for so long; it was not hung up on.
+        assert_eq!(refusal.kind(), ErrorKind::WouldBlock, "{refusal}");
     }
     pty.command("@n0 echo alive");
     pty.wait_row("[n0] alive");
@@ -289,7 +298,15 @@ fn borrowers_that_flood_or_vanish_are_bounded() {
     run.expect_code(0).expect_lines("n0", &["too"]);
     assert!(peak(&env) < 200_000, "{} kB", peak(&env));
     drop(held);
-    wait_until("their channels are closed", || {
+    wait_until("the channels of those that read nothing are closed", || {
+        proc::descendants(sshd.pid()).len() <= before + 10
+    });
+    // sshd closes a terminal once it has taken all that was typed, and passes on no signal to what
+    // a key commands.
+    let mut deaf = proc::descendants(sshd.pid());
+    deaf.retain(|pid| proc::name(*pid) == "sleep");
+    proc::end(&deaf);
+    wait_until("all channels are closed", || {
         proc::descendants(sshd.pid()).len() <= before
     });
     assert_eq!(logins(&sshd), 1);
