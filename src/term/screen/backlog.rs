@@ -39,13 +39,15 @@ impl Backlog {
     }
 
     /// Gives the model the first `most` bytes of what waits, until that cost as much as `budget` bytes
-    /// of plain text. Returns what it cost.
+    /// of plain text; if only `skimming`, no more of them than it takes to skip what can be skipped.
+    /// Returns what it cost.
     pub(super) fn advance(
         &mut self,
         scanner: &mut Scanner,
         core: &mut Core,
         most: usize,
         budget: usize,
+        skimming: bool,
     ) -> usize {
         let all = std::mem::take(&mut self.bytes);
         let (bytes, _) = all.split_at(all.len().min(most));
@@ -62,13 +64,19 @@ impl Backlog {
                 } else {
                     None
                 };
-                if let Some(skip) = lines.and_then(|lines| skippable(plain_text, lines)) {
+                let skip = lines.and_then(|lines| skippable(plain_text, lines));
+                if let Some(skip) = skip {
                     let (skipped, _) = rest.split_at(skip);
                     let colours = attributes(skipped);
                     scanner.scan(&colours, &mut |token| core.token(&token));
                     core.skipped(skip);
                     at += skip;
                     spent += colours.len() + skip / 256;
+                }
+                if skimming && rest.len() - plain < WORTH {
+                    break;
+                }
+                if skip.is_some() {
                     continue;
                 }
             }

@@ -115,23 +115,23 @@ impl Screen {
     pub fn push(&mut self, bytes: &[u8]) {
         self.backlog.push(bytes);
         if self.backlog.len() > backlog::SKIM {
-            self.advance(SKIM_COST);
+            self.advance(SKIM_COST, true);
         }
         while self.backlog.len() > backlog::MOST {
             let excess = self.backlog.len() - backlog::MOST;
-            self.advance(excess);
+            self.advance(excess, false);
         }
     }
 
     /// Reads what waits, up to the cost of `budget` bytes of plain text. Returns what it cost.
     pub fn settle(&mut self, budget: usize) -> usize {
-        self.advance(budget)
+        self.advance(budget, false)
     }
 
     /// Reads all that waits, however long that takes.
     pub fn settle_all(&mut self) {
         while self.unsettled() > 0 {
-            self.advance(usize::MAX);
+            self.advance(usize::MAX, false);
         }
     }
 
@@ -139,7 +139,7 @@ impl Screen {
     fn catch_up(&mut self) {
         let mut left = CATCH_UP;
         while left > 0 && self.unsettled() > 0 {
-            left = left.saturating_sub(self.advance(left));
+            left = left.saturating_sub(self.advance(left, false));
         }
     }
 
@@ -148,12 +148,12 @@ impl Screen {
         self.backlog.len()
     }
 
-    fn advance(&mut self, budget: usize) -> usize {
+    fn advance(&mut self, budget: usize, skimming: bool) -> usize {
         let before = self.backlog.len();
         let most = self.seen.as_ref().map_or(usize::MAX, |(seen, _)| *seen);
         let cost = self
             .backlog
-            .advance(&mut self.scanner, &mut self.core, most, budget);
+            .advance(&mut self.scanner, &mut self.core, most, budget, skimming);
         if let Some((seen, _)) = &mut self.seen {
             *seen = seen.saturating_sub(before - self.backlog.len());
         }

@@ -83,6 +83,26 @@ fn a_flood_is_skipped_and_its_end_is_there() {
     assert_eq!(all(&mut screen), all(&mut read));
 }
 
+/// Text is not read for nothing: what stays behind a skip waits for the next one.
+#[test]
+fn a_flood_costs_the_model_next_to_nothing() {
+    let line = b"\x1b[32msome text in green\x1b[0m and plain, as long as lines of logs are\r\n";
+    let flood = line.repeat(100_000);
+    // Pieces end in the midst of sequences, too.
+    for piece in [5_000, 32_768, 65_537] {
+        let mut screen = Screen::new(SIZE, 500);
+        let mut cost = 0;
+        for piece in flood.chunks(piece) {
+            screen.backlog.push(piece);
+            if screen.unsettled() > super::super::backlog::SKIM {
+                cost += screen.advance(SKIM_COST, true);
+            }
+            assert!(screen.unsettled() <= HOLD);
+        }
+        assert!(cost < flood.len() / 100, "{cost} of {}", flood.len());
+    }
+}
+
 /// Where the cursor is and what is in force when a flood begins decides how its end looks.
 #[test]
 fn the_state_before_a_flood_counts() {
