@@ -43,7 +43,7 @@ _dust_kind() {
             compopt -o default 2>/dev/null
             ;;
         dir) compopt -o dirnames 2>/dev/null ;;
-        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet timeout ;;
+        setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet scrollback timeout ;;
         value)
             case $2 in
                 color) _dust_words auto always never ;;

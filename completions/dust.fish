@@ -224,6 +224,7 @@ complete -c dust -n '__dust_arg 0 set' -a log-keep -d 'How many older files of a
 complete -c dust -n '__dust_arg 0 set' -a log-size -d 'How large a file of log may become before the next one is begun'
 complete -c dust -n '__dust_arg 0 set' -a prompt -d 'What the prompt says; a blank follows it'
 complete -c dust -n '__dust_arg 0 set' -a quiet -d 'How long a node is quiet before its unfinished line, say a question, is shown'
+complete -c dust -n '__dust_arg 0 set' -a scrollback -d 'How many rows that scroll off a raw shell in the background are kept until it is entered'
 complete -c dust -n '__dust_arg 0 set' -a timeout -d 'How long a connection may take to come up'
 complete -c dust -n '__dust_arg 1 set; and __dust_last color' -a 'auto always never'
 complete -c dust -n '__dust_arg 1 set; and __dust_last detach' -a 'hold forward off'

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{NodeId, Size};
 use crate::session::detach::{Config, Detach, Fed, Mode, ReplySwallower};
 use crate::session::shell::{State, attach_command};
-use crate::term::screen::{Facts, HOLD, Screen, Scrollback};
+use crate::term::screen::{CATCH_UP, Facts, HOLD, Screen, Scrollback};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -210,14 +210,14 @@ impl App {
         }
         room.unread = false;
         room.alone = false;
-        room.back_by = None;
         let out = &mut self.desk.out;
         out.extend_from_slice(&bytes);
         // What is on the screen goes into the terminal's own scrollback: the shell's screen and the
         // terminal's agree to the row, however the shell addresses it.
         out.extend(std::iter::repeat_n(b'\n', usize::from(size.rows)));
         out.extend_from_slice(b"\x1b[H");
-        out.extend_from_slice(&room.screen.repaint(Scrollback::None));
+        out.extend_from_slice(&room.screen.repaint(Scrollback::Rows(usize::MAX)));
+        room.screen.keep_scrollback(0);
         if self.recording.is_some() {
             let screen = room.screen.repaint(Scrollback::None);
             self.record_front(id, &screen);
@@ -245,8 +245,19 @@ impl App {
     pub(super) fn redraw_raw(&mut self) -> Option<Vec<u8>> {
         let room = self.desk.rooms.get_mut(&self.desk.front?)?;
         let mut out = crate::term::screen::reset().to_vec();
-        out.extend_from_slice(b"\x1b[H\x1b[2J");
-        out.extend_from_slice(&room.screen.repaint(Scrollback::None));
+        // As in `come_to_front`.
+        out.extend_from_slice(format!("\x1b[{}H", self.setup.size.rows).as_bytes());
+        out.extend(std::iter::repeat_n(
+            b'\n',
+            usize::from(self.setup.size.rows),
+        ));
+        out.extend_from_slice(b"\x1b[H");
+        let scrollback = if room.alone {
+            Scrollback::Rows(usize::MAX)
+        } else {
+            Scrollback::None
+        };
+        out.extend_from_slice(&room.screen.repaint(scrollback));
         Some(out)
     }
 
@@ -360,6 +371,10 @@ impl App {
             return true;
         };
         room.screen.detached(&self.desk.facts);
+        if !room.alone {
+            let scrollback = usize::from(self.settings.scrollback);
+            room.screen.keep_scrollback(scrollback);
+        }
         let full = room.screen.alternate();
         self.notice(&format!("[detached {name}; @{name} returns]"));
         // A command of line mode goes on in line mode, unless it has the whole screen.
@@ -468,8 +483,11 @@ impl App {
             room.alone = nobody;
             if nobody {
                 room.screen.detached(&self.desk.facts);
+                let scrollback = usize::from(self.settings.scrollback);
+                room.screen.keep_scrollback(scrollback);
             } else {
                 room.screen.attached();
+                room.screen.keep_scrollback(0);
             }
             let replies = room.screen.take_replies();
             if let Some(id) = self.desk.front {
@@ -480,8 +498,12 @@ impl App {
 
     /// All terminals have this size now.
     pub(super) fn raw_resized(&mut self, size: Size) {
-        for room in self.desk.rooms.values_mut() {
-            room.screen.resize(size);
+        let mut budget = CATCH_UP;
+        let front = self.desk.front;
+        let mut rooms: Vec<_> = self.desk.rooms.iter_mut().collect();
+        rooms.sort_by_key(|(id, _)| front != Some(**id));
+        for (_, room) in rooms {
+            room.screen.resize_within(size, &mut budget);
         }
         self.record_size(size);
     }

@@ -122,6 +122,10 @@ leaves it in the background: what runs there goes on, and its output is kept on 
 again shows that screen as it is by then.
 .Ic sessions
 lists these shells.
+What scrolled off the screen of a shell in the background is in the terminal's scrollback when it is
+entered again, up to
+.Ic set scrollback
+rows.
 A line for a node whose raw shell is busy is not run there, and the node is named.
 .Sh SESSIONS
 The prompt, its connections and the shells on the nodes belong to a session, which outlives the

@@ -108,6 +108,8 @@ pub struct Settings {
     pub prompt: String,
     /// How long a node is quiet before its unfinished line is shown.
     pub quiet: Duration,
+    /// How many rows of what scrolls off a raw shell that nobody looks at are kept.
+    pub scrollback: u16,
     /// How long a connection may take to come up.
     pub timeout: Duration,
     /// Where values come from that are not built in.
@@ -131,6 +133,7 @@ impl Default for Settings {
             log_size: Some(10 << 20),
             prompt: "dust%c%w%b$".to_owned(),
             quiet: Duration::from_millis(200),
+            scrollback: 500,
             timeout: Duration::from_secs(30),
             origins: Vec::new(),
         }
@@ -160,6 +163,7 @@ impl Settings {
             Change::LogSize(size) => self.log_size = size,
             Change::Prompt(text) => self.prompt = text,
             Change::Quiet(time) => self.quiet = time,
+            Change::Scrollback(rows) => self.scrollback = rows,
             Change::Timeout(time) => self.timeout = time,
         }
     }
@@ -202,6 +206,8 @@ pub enum Change {
     Prompt(String),
     /// `set quiet`.
     Quiet(Duration),
+    /// `set scrollback`.
+    Scrollback(u16),
     /// `set timeout`.
     Timeout(Duration),
 }
@@ -224,6 +230,7 @@ impl Change {
             Self::LogSize(_) => "log-size",
             Self::Prompt(_) => "prompt",
             Self::Quiet(_) => "quiet",
+            Self::Scrollback(_) => "scrollback",
             Self::Timeout(_) => "timeout",
         }
     }

@@ -4,7 +4,8 @@
 mod screens;
 
 use crate::support::deps::need;
-use crate::support::lab::{DETACH, Lab, enter, leave, wait_shell};
+use crate::support::env::DUST;
+use crate::support::lab::{DETACH, Lab, TERMINAL, enter, leave, wait_shell};
 use crate::support::pty::{Pty, has_row, row_with_cursor, rows, typed};
 use crate::support::shell::Shell;
 use crate::support::wait_until;
@@ -240,6 +241,68 @@ fn a_raw_shell_survives_its_terminal() {
     pty.send("exit\r");
     pty.wait_exit();
     pty.expect_restored();
+}
+
+#[test]
+fn what_scrolls_off_in_the_background_is_in_the_terminals_scrollback() {
+    need!("sshd", "bash");
+    let lab = Lab::new(&["a"]);
+    let mut pty = lab.prompt();
+    pty.command("set scrollback 60");
+    enter(&mut pty, "@a", "<~>");
+    let once = |pty: &mut Pty, text: &str| {
+        let history = pty.history();
+        history.lines().filter(|line| *line == text).count()
+    };
+    let prints = |pty: &mut Pty, first: u32, last: u32| {
+        let go = lab.env.work().join(format!("go{first}"));
+        pty.line(&format!(
+            "echo begun {first}; until [ -e {} ]; do sleep 0.02; done; \
+             seq -f 'row %g' {first} {last}; touch {}",
+            go.display(),
+            go.with_extension("over").display(),
+        ));
+        pty.wait_row(&format!("begun {first}"));
+        go
+    };
+    let over = |go: &std::path::Path| {
+        std::fs::write(go, "").unwrap();
+        let over = go.with_extension("over");
+        wait_until("all is printed", || over.exists());
+    };
+    // What was seen before is not shown a second time, nor what was kept once.
+    pty.line("seq -f 'old %g' 1 50");
+    pty.wait_row("old 50");
+    for (first, last) in [(1, 40), (41, 80)] {
+        let go = prints(&mut pty, first, last);
+        leave(&mut pty, "a");
+        over(&go);
+        pty.send("@a\r");
+        pty.wait_row(&format!("row {last}"));
+        wait_shell(&mut pty, "<~>");
+        for n in first..=last {
+            assert_eq!(once(&mut pty, &format!("row {n}")), 1, "row {n}");
+        }
+    }
+    assert_eq!(once(&mut pty, "old 3"), 1);
+    // Nobody is there at all; more than is kept; another terminal, whose screen stays above it.
+    let go = prints(&mut pty, 101, 300);
+    pty.signal(Signal::SIGKILL);
+    pty.wait_exit();
+    over(&go);
+    let mut command = lab.env.command("bash");
+    command.args(["-c", &format!("echo mine; exec {DUST} attach")]);
+    let mut pty = Pty::spawn(command, TERMINAL);
+    pty.wait_row("row 300");
+    wait_shell(&mut pty, "<~>");
+    let shown = pty.history().matches("row ").count();
+    assert!((80..=92).contains(&shown), "{shown}");
+    assert_eq!(once(&mut pty, "row 205"), 0);
+    assert_eq!(once(&mut pty, "mine"), 1);
+    // A second terminal on the same shell has no need of it.
+    let mut second = lab.another();
+    second.wait_row("row 300");
+    assert_eq!(once(&mut second, "row 260"), 0);
 }
 
 #[test]

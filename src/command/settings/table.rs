@@ -240,6 +240,14 @@ pub const SETTINGS: &[Setting] = &[
         write: |settings| settings.quiet.as_millis().to_string(),
     },
     Setting {
+        name: "scrollback",
+        kind: Kind::Number,
+        values: "a number from 0 to 10000",
+        doc: "How many rows that scroll off a raw shell in the background are kept until it is entered.",
+        read: |value| number(value, 0, 10_000).map(Change::Scrollback),
+        write: |settings| settings.scrollback.to_string(),
+    },
+    Setting {
         name: "timeout",
         kind: Kind::Number,
         values: "a number of seconds above 0",

@@ -63,6 +63,8 @@ fn values_are_read() {
         ("log-size", "10M", Some(Change::LogSize(Some(10 << 20)))),
         ("log-size", "5000", Some(Change::LogSize(Some(5000)))),
         ("log-size", "0", Some(Change::LogSize(None))),
+        ("scrollback", "0", Some(Change::Scrollback(0))),
+        ("scrollback", "10001", None),
         ("log-size", "1", None),
         ("log-size", "K", None),
         ("log-size", "99999999999999999999G", None),
@@ -87,7 +89,7 @@ fn errors_say_what_is_right() {
     assert_eq!(
         find("zzz").unwrap_err().to_string(),
         "no setting `zzz` (there are boot, color, command-timeout, detach, detach-key, \
-         detach-tilde, detach-window, fanout, fold, log, log-keep, log-size, prompt, quiet, timeout)"
+         detach-tilde, detach-window, fanout, fold, log, log-keep, log-size, prompt, quiet, scrollback, timeout)"
     );
 }
 
@@ -116,7 +118,7 @@ fn every_setting_shows_what_was_set() {
 
 #[test]
 fn the_table_is_in_order() {
-    assert!(names().is_sorted() && names().count() == 15);
+    assert!(names().is_sorted() && names().count() == 16);
     for setting in SETTINGS {
         assert!(
             setting.doc.ends_with('.') && setting.doc.len() < 100,

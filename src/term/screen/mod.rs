@@ -54,14 +54,14 @@ const LARGEST: Size = Size {
     rows: 1000,
 };
 /// The most rows of scrollback.
-const MOST_SCROLLBACK: usize = 10_000;
+pub const MOST_SCROLLBACK: usize = 10_000;
 
 /// While more than this waits to be read, in bytes, nothing is to be pushed.
 pub const HOLD: usize = 256 * 1024;
 /// What a push may cost before that, as bytes of plain text: enough to skip all that can be.
 const SKIM_COST: usize = 16 * 1024;
 /// What all that must be up to date may cost, as bytes of plain text: a tenth of a second.
-const CATCH_UP: usize = 1024 * 1024;
+pub const CATCH_UP: usize = 1024 * 1024;
 
 /// How much of what scrolled off the top a repaint brings back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,9 +137,12 @@ impl Screen {
 
     /// Reads all that waits, but if that takes longer than a person notices.
     fn catch_up(&mut self) {
-        let mut left = CATCH_UP;
-        while left > 0 && self.unsettled() > 0 {
-            left = left.saturating_sub(self.advance(left, false));
+        self.catch_up_within(&mut { CATCH_UP });
+    }
+
+    fn catch_up_within(&mut self, left: &mut usize) {
+        while *left > 0 && self.unsettled() > 0 {
+            *left = left.saturating_sub(self.advance(*left, false));
         }
     }
 
@@ -166,13 +169,26 @@ impl Screen {
     /// The terminal's size changed. Text of the primary screen is wrapped anew. What waits and is too
     /// dear to be read now is read at the new size, as by a terminal that is behind.
     pub fn resize(&mut self, size: Size) {
+        self.resize_within(size, &mut { CATCH_UP });
+    }
+
+    /// The same, where what waits may only cost as much as so many bytes of plain text, of which the
+    /// cost is taken.
+    pub fn resize_within(&mut self, size: Size, budget: &mut usize) {
         let size = possible(size);
-        self.catch_up();
+        self.catch_up_within(budget);
         if size != self.core.size {
             self.core.size = size;
             self.core.model.resize(size);
             self.core.modes.resized();
         }
+    }
+
+    /// Forgets what scrolled off the top of the screen until now, and keeps so many rows of what will
+    /// ([`MOST_SCROLLBACK`] at most), for [`Scrollback::Rows`].
+    pub fn keep_scrollback(&mut self, rows: usize) {
+        self.catch_up();
+        self.core.keep_scrollback(rows.min(MOST_SCROLLBACK));
     }
 
     /// A terminal is attached: it answers the node's questions itself, from what is fed next on.

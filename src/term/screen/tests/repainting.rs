@@ -229,6 +229,41 @@ fn the_terminals_own_scrollback_is_left_alone() {
 }
 
 #[test]
+fn scrollback_is_kept_from_when_it_is_wanted() {
+    let lines = |from: u32, to: u32| {
+        let line = |n| format!("line {n}\r\n");
+        (from..to).map(line).collect::<String>().into_bytes()
+    };
+    let mut screen = Screen::new(SIZE, 0);
+    screen.push(&lines(0, 40));
+    // 17 to 39 and the row of the cursor are on the screen.
+    screen.keep_scrollback(5);
+    for (feed, above) in [(vec![], vec![]), (lines(40, 43), vec![17, 18, 19])] {
+        screen.push(&feed);
+        let mut terminal = Oracle::new(SIZE);
+        terminal.feed(&screen.repaint(Scrollback::Rows(usize::MAX)));
+        assert_eq!(terminal.history(), above.len());
+        assert_eq!(terminal.row(0), format!("line {}", 17 + above.len()));
+    }
+    // A full screen has none; what is below it has.
+    screen.push(b"\x1b[?1049h");
+    screen.push(&lines(100, 150));
+    screen.push(b"\x1b[?1049l");
+    screen.push(&lines(43, 80));
+    let mut terminal = Oracle::new(SIZE);
+    terminal.feed(&screen.repaint(Scrollback::Rows(usize::MAX)));
+    assert_eq!(
+        (terminal.history(), terminal.row(0).as_str()),
+        (5, "line 57")
+    );
+    screen.keep_scrollback(0);
+    screen.push(&lines(80, 90));
+    let mut terminal = Oracle::new(SIZE);
+    terminal.feed(&screen.repaint(Scrollback::Rows(usize::MAX)));
+    assert_eq!(terminal.history(), 0);
+}
+
+#[test]
 fn a_resize_keeps_what_fits() {
     let text = b"first line\r\na line that is longer than twenty columns\r\n\x1b[1mlast";
     let mut screen = fed(SIZE, text);
