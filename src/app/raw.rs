@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{NodeId, Size};
 use crate::session::detach::{Config, Detach, Fed, Mode, ReplySwallower};
 use crate::session::shell::{State, attach_command};
-use crate::term::screen::{CATCH_UP, Facts, HOLD, Screen, Scrollback};
+use crate::term::screen::{CATCH_UP, Facts, SETTLE, Screen, Scrollback};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,6 @@ mod back;
 mod foreground;
 mod list;
 
-/// What the screens of all raw shells may cost a turn of the loop, as bytes of plain text.
-const SETTLE: usize = 64 * 1024;
 /// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
 /// as it may.
 const SETTLE_AFTER: Duration = Duration::from_millis(10);
@@ -324,7 +322,7 @@ impl App {
             return;
         };
         room.screen.push(bytes);
-        room.settle_at = Some(if room.screen.unsettled() > HOLD {
+        room.settle_at = Some(if room.screen.is_behind() {
             // Nothing more comes until some of it is read.
             now
         } else {
@@ -458,7 +456,7 @@ impl App {
             return true;
         }
         let room = self.desk.rooms.get(&id);
-        if room.is_some_and(|room| room.screen.unsettled() > HOLD) {
+        if room.is_some_and(|room| room.screen.is_behind()) {
             return true;
         }
         match self.desk.front {

@@ -12,6 +12,7 @@ use crate::io::reactor::Source;
 use crate::io::server::Clients;
 use crate::io::signals::Signal;
 use crate::io::{clock, sys, worker};
+use crate::term::screen::Screen;
 use mio::Interest;
 use mio::unix::SourceFd;
 use std::ffi::OsString;
@@ -189,6 +190,9 @@ impl Loop {
         let mut shown = Vec::new();
         self.local_waits = false;
         while front.takes_more() {
+            if self.local_screen.as_ref().is_some_and(Screen::is_behind) {
+                break;
+            }
             if shown.len() >= PTY_BUDGET {
                 self.local_waits = true;
                 break;

@@ -57,7 +57,9 @@ const LARGEST: Size = Size {
 pub const MOST_SCROLLBACK: usize = 10_000;
 
 /// While more than this waits to be read, in bytes, nothing is to be pushed.
-pub const HOLD: usize = 256 * 1024;
+const HOLD: usize = 256 * 1024;
+/// What a turn of the loop settles, as bytes of plain text: a few milliseconds.
+pub const SETTLE: usize = 64 * 1024;
 /// What a push may cost before that, as bytes of plain text: enough to skip all that can be.
 const SKIM_COST: usize = 16 * 1024;
 /// What all that must be up to date may cost, as bytes of plain text: a tenth of a second.
@@ -109,8 +111,8 @@ impl Screen {
         self.core.take_cost();
     }
 
-    /// Takes what the node sent, for later; plain text that would scroll away is not even kept. If
-    /// [`HOLD`] bytes wait, no more should be pushed before some are read. Whoever pushes on all the
+    /// Takes what the node sent, for later; plain text that would scroll away is not even kept. While it
+    /// [is behind](Self::is_behind), no more should be pushed before some is read. Whoever pushes on all the
     /// same waits for them to be read, however long that takes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.backlog.push(bytes);
@@ -144,6 +146,11 @@ impl Screen {
         while *left > 0 && self.unsettled() > 0 {
             *left = left.saturating_sub(self.advance(*left, false));
         }
+    }
+
+    /// So much waits to be read that nothing more is to be pushed.
+    pub fn is_behind(&self) -> bool {
+        self.unsettled() > HOLD
     }
 
     /// Bytes that wait to be read.

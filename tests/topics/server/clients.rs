@@ -50,6 +50,26 @@ fn two_terminals_show_the_same_in_the_size_of_the_one_typed_at() {
 }
 
 #[test]
+fn a_local_command_that_is_dear_to_follow_holds_nobody_up() {
+    let env = Env::new();
+    let mut one = dust_of(&env, size(200, 1000), &[], &[]);
+    one.wait_prompt();
+    let text = format!("some text that is scrolled, too{}", "\\e[9S".repeat(40));
+    let flood = format!("printf '\\e[1;190r\\e[190H'; exec yes $'{text}'\n");
+    let flood = env.file("flood", flood);
+    one.command(&format!("!bash {}", flood.display()));
+    one.wait_text("some text that is scrolled, too");
+    for _ in 0..5 {
+        assert_eq!(attached(&env), 1);
+    }
+    drop(one);
+    wait_until("nobody looks", || attached(&env) == 0);
+    for _ in 0..5 {
+        assert_eq!(attached(&env), 0);
+    }
+}
+
+#[test]
 fn a_stopped_terminal_is_painted_again_when_it_goes_on() {
     let env = Env::new();
     let (mut one, mut two) = (prompt(&env, &[]), prompt(&env, &[]));
