@@ -4,7 +4,6 @@ use super::server::Clients;
 use super::tty::{self, Terminal};
 use crate::app::BACKLOG_MAX;
 use crate::model::Size;
-use std::fs::File;
 use std::io;
 use std::time::Instant;
 
@@ -71,15 +70,14 @@ impl Own {
     }
 }
 
-/// Writes what a non-blocking file takes now.
-pub(super) fn write_some(mut file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    use std::io::Write as _;
+/// Writes what a non-blocking file or socket takes now.
+pub(super) fn write_some(mut to: impl io::Write, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut done = 0;
     let result = loop {
         let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) else {
             break Ok(());
         };
-        match file.write(rest) {
+        match to.write(rest) {
             Ok(count) => done += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {},

@@ -149,11 +149,12 @@ fn complete(options: Options, request: Request) -> String {
         },
         Request::Target { prefix } => {
             // A session knows the nodes that run, and all that has happened since.
-            let asked = client::question(&options, &Question::Complete(prefix.clone()));
-            if let Some(Ok(answer)) = asked {
-                return answer;
+            match client::question(&options, Question::Complete(prefix.clone())) {
+                Some(Ok(answer)) => answer,
+                // Lines would not be about the default file either.
+                Some(Err(_)) if client::inside(&options).is_some() => String::new(),
+                _ => complete::answer(&prefix, &nodes_of(options.file)),
             }
-            complete::answer(&prefix, &nodes_of(options.file))
         },
     }
 }
@@ -182,7 +183,7 @@ fn ssh_config(options: &Options, input: &Input) -> Option<Result<ExitCode>> {
     let [Line::Builtin(Command::SshConfig { target })] = lines.as_slice() else {
         return None;
     };
-    let asked = client::question(options, &Question::SshConfig(target.clone()))?;
+    let asked = client::question(options, Question::SshConfig(target.clone()))?;
     Some(asked.map(|text| print(&text)))
 }
 

@@ -170,6 +170,18 @@ fn the_session_answers_where_one_runs() {
     let other = other.display().to_string();
     let told = answer(&env, &["-f", &other, "__complete", "target", "@"]);
     assert_eq!(told, "@x\trunning\n@y\trunning\n@other\ta cluster of 2\n");
+    // In what a session runs, lines are about that one, whatever file is there; so is completion.
+    env.file("default.cnf", "@cloud\nprovider=ssh\nname=other\n@n9\n");
+    let inside = |socket: &str, words: &[&str]| {
+        let socket = env.sockets().join(socket).display().to_string();
+        let run = env.dust(words).env("DUST_SOCKET", &socket).run();
+        run.expect_code(0).out()
+    };
+    assert_eq!(inside("lab.sock", &target), from_file);
+    assert_eq!(inside("gone.sock", &target), "");
+    let default = ["-f", "default.cnf", "__complete", "target", "n9"];
+    assert_eq!(inside("lab.sock", &default), "n9\trunning\n");
+    fs::remove_file(env.work().join("default.cnf")).unwrap();
     // A server that hangs is not waited for; the file answers.
     let server = env.servers()[0];
     let stopped = |signal| kill(Pid::from_raw(server), signal).unwrap();

@@ -19,29 +19,12 @@ pub(in crate::io) fn ask(what: Sub, name: Option<String>, json: bool) -> Result<
     }
 }
 
-/// Says something to a server.
-fn say(peer: &Peer, message: &ToServer<'_>) -> Result<()> {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes);
-    let failed = |error: io::Error| Error::failed(format!("session {}: {error}", peer.name));
-    (&peer.stream).write_all(&bytes).map_err(failed)
-}
-
-pub(super) fn info(peer: &mut Peer) -> Result<Info> {
-    say(peer, &ToServer::Info)?;
-    peer.answer(|message| match message {
-        ToClient::Info(info) => Some(Ok(info)),
-        ToClient::Refused(status, why) => Some(Err(meet::refused(status, why))),
-        _ => None,
-    })
-}
-
 /// All sessions that answer; those that do not are named with the reason.
 fn all() -> Vec<(String, Result<Info>)> {
     let names = runtime_dir::names().into_iter();
     let infos = names.filter_map(|name| match meet::find(&name) {
         Ok(None) => None,
-        Ok(Some(mut peer)) => Some((name, info(&mut peer))),
+        Ok(Some(mut peer)) => Some((name, peer.info())),
         Err(error) => Some((name, Err(error))),
     });
     infos.collect()
@@ -113,7 +96,7 @@ fn detach_node(node: &str) -> Result<u8> {
 }
 
 fn told(peer: &mut Peer, message: &ToServer<'_>) -> Result<String> {
-    say(peer, message)?;
+    peer.say(message)?;
     peer.answer(|message| match message {
         ToClient::Done(text) => Some(Ok(text)),
         ToClient::Refused(status, why) => Some(Err(meet::refused(status, why))),
@@ -125,7 +108,7 @@ fn kill(name: &str) -> Result<u8> {
     let Some(mut peer) = meet::find(name)? else {
         return Err(no_session(name));
     };
-    say(&peer, &ToServer::Kill)?;
+    peer.say(&ToServer::Kill)?;
     let failed = |error: io::Error| Error::failed(format!("session {name}: {error}"));
     peer.stream.set_read_timeout(None).map_err(failed)?;
     let mut refused = None;

@@ -1,38 +1,62 @@
 //! The session that a one-shot run borrows connections from.
 
-use super::ask::info;
-use super::meet;
+use super::meet::{self, Peer};
 use crate::app::{Snapshot, digest};
 use crate::command::cli::Options;
 use crate::error::{Error, Result};
 use crate::io::files;
 use crate::io::links::{CommonFile, Lender};
 use crate::io::runtime_dir::{self, RuntimeDir};
-use crate::wire::is_session_name;
+use crate::wire::{Info, Question, is_session_name};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// A running session that has this very file loaded: the one that was named, or that this process
-/// was started from; else the one that is called as its cluster is; else any.
+/// A session that runs, and answers at once.
+pub(super) struct Found {
+    pub(super) folder: RuntimeDir,
+    pub(super) name: String,
+    pub(super) peer: Peer,
+    pub(super) info: Info,
+}
+
+/// The sessions that come into question.
+pub(super) fn sessions(options: &Options) -> impl Iterator<Item = Found> + use<> {
+    let places = places(options).into_iter();
+    places.filter_map(|(folder, name)| {
+        let mut peer = meet::find_fast(&folder, &name)?;
+        let info = peer.info().ok()?;
+        Some(Found {
+            folder,
+            name,
+            peer,
+            info,
+        })
+    })
+}
+
+/// A running session that lends connections to the nodes of this very file: see [`having`].
 pub(in crate::io) fn lender(options: &Options, file: Option<&Path>) -> Option<Lender> {
     let file = file.filter(|_| !options.no_session)?;
-    let places = places(options);
-    if places.is_empty() {
-        return None;
-    }
+    let (found, file) = having(options, file)?;
+    Some(Lender {
+        folder: found.folder,
+        name: found.name,
+        file: Some(file),
+    })
+}
+
+/// A running session that has this very file loaded: the one that was named, or that this process
+/// was started from; else the one that is called as its cluster is; else any.
+pub(super) fn having(options: &Options, file: &Path) -> Option<(Found, CommonFile)> {
+    let mut sessions = sessions(options).peekable();
+    sessions.peek()?;
     let text = files::read_text(file).ok()?;
     let digest = digest(&text);
     let file = std::env::current_dir().ok()?.join(file);
     let real = file.canonicalize().ok()?;
     let mut second = None;
-    for (folder, name) in places {
-        let Some(mut peer) = meet::find_fast(&folder, &name) else {
-            continue;
-        };
-        let Ok(info) = info(&mut peer) else {
-            continue;
-        };
-        let mut sources = info.files.iter().zip(&info.digests);
+    for found in sessions {
+        let mut sources = found.info.files.iter().zip(&found.info.digests);
         let has = sources.any(|(path, known)| {
             let path = Path::new(std::ffi::OsStr::from_bytes(path));
             known == &digest && path.canonicalize().is_ok_and(|path| path == real)
@@ -40,36 +64,37 @@ pub(in crate::io) fn lender(options: &Options, file: Option<&Path>) -> Option<Le
         if !has {
             continue;
         }
-        let best = info.clusters.contains(&name);
-        let lender = Lender {
-            folder,
-            name,
-            file: Some(CommonFile {
-                path: file.clone(),
-                real: real.clone(),
-                digest,
-            }),
-        };
+        let best = found.info.clusters.contains(&found.name);
+        second = second.filter(|_| !best).or(Some(found));
         if best {
-            return Some(lender);
+            break;
         }
-        second = second.or(Some(lender));
     }
-    second
+    let file = CommonFile {
+        path: file,
+        real,
+        digest,
+    };
+    Some((second?, file))
 }
 
-/// Whoever runs the drop-in command, or the local command of a session, that this run is part of:
-/// what it knows, and that it lends. `None`: nobody does, or a file or session is meant.
+/// The socket of whoever runs the drop-in command, or the local command of a session, that this run
+/// is part of; `None`: nobody does, or a file or session is meant.
+pub(in crate::io) fn inside(options: &Options) -> Option<PathBuf> {
+    let other = options.no_session || options.session.is_some() || options.file.is_some();
+    let socket = std::env::var_os("DUST_SOCKET");
+    let socket = socket.filter(|value| !value.is_empty() && !other)?;
+    Some(PathBuf::from(socket))
+}
+
+/// Whoever this run is part of ([`inside`]): what it knows, and that it lends.
 ///
 /// # Errors
 /// It is gone, or does not answer: another cluster must not take its place unseen.
 pub(in crate::io) fn outer(options: &Options) -> Result<Option<(Lender, Snapshot)>> {
-    let other = options.no_session || options.session.is_some() || options.file.is_some();
-    let socket = std::env::var_os("DUST_SOCKET").filter(|value| !value.is_empty() && !other);
-    let Some(socket) = socket else {
+    let Some(socket) = inside(options) else {
         return Ok(None);
     };
-    let socket = PathBuf::from(socket);
     let gone = |why: &str| {
         let text = format!("DUST_SOCKET is {}: {why}", socket.display());
         Error::failed(text).hint("-f FILE or --no-session goes without it")
@@ -81,7 +106,7 @@ pub(in crate::io) fn outer(options: &Options) -> Result<Option<(Lender, Snapshot
     let stream = stream.ok_or_else(|| gone("nobody listens there any more"))?;
     let peer = meet::meet(&name, stream, &folder)?;
     let mut peer = peer.ok_or_else(|| gone("it is just ending"))?;
-    let snapshot = Snapshot::decode(&meet::snapshot(&mut peer)?)?;
+    let snapshot = Snapshot::decode(&peer.ask(Question::Snapshot)?)?;
     let lender = Lender {
         folder,
         name,

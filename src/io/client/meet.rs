@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::io::begin;
 use crate::io::runtime_dir::{self, RuntimeDir};
-use crate::wire::{Frames, Hello, Question, ToClient, ToServer};
+use crate::wire::{Frames, Hello, Info, Question, ToClient, ToServer};
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -49,25 +49,6 @@ pub(super) fn meet(name: &str, stream: UnixStream, folder: &RuntimeDir) -> Resul
     greet(name, stream, folder.log(name), Some(PATIENCE))
 }
 
-/// What the server knows of clusters and nodes.
-pub(super) fn snapshot(peer: &mut Peer) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    ToServer::Ask(Question::Snapshot).encode(&mut bytes);
-    let failed = |error: io::Error| Error::failed(format!("session {}: {error}", peer.name));
-    (&peer.stream).write_all(&bytes).map_err(failed)?;
-    let mut all = Vec::new();
-    peer.answer(|message| match message {
-        ToClient::Data(bytes) => {
-            all.extend_from_slice(bytes);
-            None
-        },
-        ToClient::Done(_) => Some(Ok(())),
-        ToClient::Refused(status, why) => Some(Err(refused(status, why))),
-        _ => None,
-    })?;
-    Ok(all)
-}
-
 /// The server of this session, if it runs.
 pub(super) fn find(name: &str) -> Result<Option<Peer>> {
     let Some((stream, socket)) = runtime_dir::find(name)? else {
@@ -101,17 +82,15 @@ pub(super) fn start(name: &str, words: &[OsString]) -> Result<Met> {
     // It has its parent's end of the pair now, and is its own master.
     drop(command);
     drop(child);
-    let mut bytes = Vec::new();
     let words = words.iter().map(|word| word.clone().into_vec()).collect();
-    ToServer::Start {
+    let start = ToServer::Start {
         name: name.to_owned(),
         words,
-    }
-    .encode(&mut bytes);
+    };
     let log = folder.log(name);
     let peer = greet(name, ours, log.clone(), None)?;
     let mut peer = peer.ok_or_else(|| gone(name, &log))?;
-    (&peer.stream).write_all(&bytes).map_err(failed)?;
+    peer.say(&start)?;
     // Whoever waits for the turn finds a server that listens, or none.
     peer.ready()?;
     drop(turn);
@@ -186,6 +165,45 @@ pub(super) fn gone(name: &str, log: &std::path::Path) -> Error {
 }
 
 impl Peer {
+    /// Says something to it.
+    pub(super) fn say(&self, message: &ToServer<'_>) -> Result<()> {
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        self.send(&bytes)
+    }
+
+    /// Sends it messages.
+    pub(super) fn send(&self, bytes: &[u8]) -> Result<()> {
+        let failed = |error: io::Error| Error::failed(format!("session {}: {error}", self.name));
+        (&self.stream).write_all(bytes).map_err(failed)
+    }
+
+    /// What it says of itself.
+    pub(super) fn info(&mut self) -> Result<Info> {
+        self.say(&ToServer::Info)?;
+        self.answer(|message| match message {
+            ToClient::Info(info) => Some(Ok(info)),
+            ToClient::Refused(status, why) => Some(Err(refused(status, why))),
+            _ => None,
+        })
+    }
+
+    /// The answer to a question, which may be long.
+    pub(super) fn ask(&mut self, what: Question) -> Result<Vec<u8>> {
+        self.say(&ToServer::Ask(what))?;
+        let mut all = Vec::new();
+        self.answer(|message| match message {
+            ToClient::Data(bytes) => {
+                all.extend_from_slice(bytes);
+                None
+            },
+            ToClient::Done(_) => Some(Ok(())),
+            ToClient::Refused(status, why) => Some(Err(refused(status, why))),
+            _ => None,
+        })?;
+        Ok(all)
+    }
+
     /// Waits for the answer to an attempt to attach.
     pub(super) fn welcome(&mut self) -> Result<()> {
         self.answer(|message| match message {

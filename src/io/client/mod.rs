@@ -8,7 +8,7 @@ mod relay;
 mod through;
 
 pub(super) use ask::ask;
-pub(super) use lender::{lender, outer};
+pub(super) use lender::{inside, lender, outer};
 pub(super) use question::question;
 pub(super) use through::through;
 

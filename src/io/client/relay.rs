@@ -2,6 +2,7 @@
 
 use super::meet::{self, Peer};
 use crate::io::clock;
+use crate::io::front::write_some;
 use crate::io::signals::{Signal, Signals};
 use crate::io::tty::{self, Terminal};
 use crate::model::Size;
@@ -104,9 +105,7 @@ impl Relay {
             if self.closed && self.down.is_empty() {
                 return Ok(End::Gone);
             }
-            if !self.send_up() {
-                self.closed = true;
-            }
+            self.send_up();
             let (input, output, stream, signals) = self.wait()?;
             if signals && let Some(end) = self.take_signals()? {
                 return Ok(end);
@@ -196,26 +195,12 @@ impl Relay {
         }
     }
 
-    /// Sends what the server takes. False once it is gone.
-    fn send_up(&mut self) -> bool {
-        let mut done = 0;
-        let alive = loop {
-            let Some(rest) = self.up.get(done..).filter(|rest| !rest.is_empty()) else {
-                break true;
-            };
-            match (&self.stream).write(rest) {
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-                // What it said before is still to be read.
-                Err(_) => {
-                    done = self.up.len();
-                    break true;
-                },
-            }
-        };
-        self.up.drain(..done);
-        alive
+    /// Sends what the server takes.
+    fn send_up(&mut self) {
+        if write_some(&self.stream, &mut self.up).is_err() {
+            // What it said before is still to be read.
+            self.up.clear();
+        }
     }
 
     fn read_stream(&mut self) {

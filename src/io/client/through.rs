@@ -1,11 +1,12 @@
 //! `dust ssh` and `dust proxy`: one channel on a session's connection, between this process's own
 //! standard input and output. Sockets and pipes are the flow control, in both directions.
 
-use super::lender::{lender, places};
+use super::lender::{Found, lender, sessions};
 use super::meet::{self, Peer};
-use super::{ask, program};
+use super::program;
 use crate::command::cli::{Options, Through};
 use crate::error::{Error, Result};
+use crate::io::front::write_some;
 use crate::io::signals::{Signal, Signals};
 use crate::io::tty::{self, Output, Terminal};
 use crate::model::Size;
@@ -13,7 +14,7 @@ use crate::wire::{CONTROL_MAX, OpenChannel, Purpose, ToClient, ToServer};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 
 /// What the session has not taken, or standard output, is held up to this, in bytes.
@@ -64,19 +65,12 @@ fn borrow(options: &Options, node: &str, open: &mut OpenChannel) -> Result<Peer>
         let text = "no session has this cluster file loaded, as it is now";
         return Err(Error::usage(text).hint("dust -f FILE opens one"));
     }
-    let mut found = Vec::new();
-    for (folder, name) in places(options) {
-        if let Some(mut peer) = meet::find_fast(&folder, &name)
-            && let Ok(info) = ask::info(&mut peer)
-        {
-            found.push((info.used, folder, name));
-        }
-    }
+    let mut found: Vec<Found> = sessions(options).collect();
     // The one that was used last is meant, where several have such a node.
-    found.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
+    found.sort_by_key(|found| std::cmp::Reverse(found.info.used));
     open.source = None;
     let mut why = None;
-    for (_, folder, name) in found {
+    for Found { folder, name, .. } in found {
         let Some(peer) = meet::find_fast(&folder, &name) else {
             continue;
         };
@@ -99,7 +93,7 @@ fn ready(mut peer: Peer, open: &OpenChannel) -> Result<Peer> {
         return Err(Error::usage("the command is too long"));
     }
     let failed = |error: io::Error| Error::failed(error.to_string());
-    (&peer.stream).write_all(&bytes).map_err(failed)?;
+    peer.send(&bytes)?;
     // It may have to connect first, and has a time-out of its own.
     peer.stream.set_read_timeout(None).map_err(failed)?;
     let (name, node) = (peer.name.clone(), open.node.clone());
@@ -299,17 +293,10 @@ impl Run {
     }
 
     fn send_up(&mut self) {
-        let mut done = 0;
-        while let Some(rest) = self.up.get(done..).filter(|rest| !rest.is_empty()) {
-            match (&self.peer.stream).write(rest) {
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-                // What it said before is still to be read.
-                Err(_) => done = self.up.len(),
-            }
+        if write_some(&self.peer.stream, &mut self.up).is_err() {
+            // What it said before is still to be read.
+            self.up.clear();
         }
-        self.up.drain(..done);
     }
 
     /// Reads some; the end, if it is there.

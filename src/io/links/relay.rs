@@ -6,6 +6,7 @@ use super::{BUDGET, Conn, Links};
 use crate::app::{self, App, Effect, Event, Loan};
 use crate::io::begin;
 use crate::io::dropins::SOCKET;
+use crate::io::front::write_some;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::RuntimeDir;
 use crate::model::{NodeId, Size};
@@ -13,7 +14,7 @@ use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind, ChannelReque
 use crate::session::life::{Event as LifeEvent, Fault};
 use crate::wire::{self, CONTROL_MAX, Frames, OpenChannel, Purpose, ToClient, ToServer};
 use mio::Poll;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
@@ -136,15 +137,7 @@ impl Pipe {
 
     /// Writes what the socket takes. What is wrong with it shows when it is read.
     fn write(&mut self) {
-        let mut done = 0;
-        while let Some(rest) = self.out.get(done..).filter(|rest| !rest.is_empty()) {
-            match (&self.stream).write(rest) {
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
-                Err(_) => break,
-            }
-        }
-        self.out.drain(..done);
+        drop(write_some(&self.stream, &mut self.out));
     }
 
     /// Sends what there is, as far as the socket takes it.
