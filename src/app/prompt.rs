@@ -6,9 +6,10 @@ use crate::edit::history::History;
 use crate::edit::{EditEvent, Editor, SecretEvent, SecretLine};
 use crate::model::Size;
 use crate::term::keys::{Key, KeyDecoder, Named};
+use crate::term::screen::reset_primary;
 use crate::ui::columns::columns;
 use crate::ui::style::{Palette, Role};
-use crate::ui::{Painter, PromptView, RESET, fresh_line};
+use crate::ui::{Painter, PromptView, fresh_line};
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -54,7 +55,7 @@ impl Prompt {
     /// one before it, was to be shown of lines that were entered follows.
     fn begin_anew(&mut self) {
         let entered = self.entered.take();
-        let ready = std::mem::replace(&mut self.ready, RESET.to_vec());
+        let ready = std::mem::replace(&mut self.ready, reset_primary());
         let painter = std::mem::take(&mut self.painter);
         self.shown = false;
         self.ready.extend_from_slice(&fresh_line(self.size));
@@ -497,7 +498,7 @@ impl App {
         let Mode::Prompt(prompt) = &self.mode else {
             return Vec::new();
         };
-        let mut bytes = RESET.to_vec();
+        let mut bytes = reset_primary();
         bytes.extend_from_slice(&fresh_line(prompt.size));
         bytes.extend_from_slice(note.as_bytes());
         if prompt.shown {

@@ -242,7 +242,7 @@ impl App {
     /// What all attached terminals are to show anew of the raw shell in front; `None`: there is none.
     pub(super) fn redraw_raw(&mut self) -> Option<Vec<u8>> {
         let room = self.desk.rooms.get_mut(&self.desk.front?)?;
-        let mut out = crate::term::screen::reset().to_vec();
+        let mut out = crate::term::screen::reset();
         // As in `come_to_front`.
         out.extend_from_slice(format!("\x1b[{}H", self.setup.size.rows).as_bytes());
         out.extend(std::iter::repeat_n(

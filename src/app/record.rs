@@ -143,12 +143,12 @@ impl App {
         }
         Cast::marker(at, &format!("@{name}"), &mut recording.out);
         // A player's terminal is as new at first.
-        let before: &[&[u8]] = if first {
-            &[]
-        } else {
-            &[reset(), b"\x1b[H\x1b[2J"]
-        };
-        let bytes = [before.concat().as_slice(), screen].concat();
+        let mut bytes = Vec::new();
+        if !first {
+            bytes.extend(reset());
+            bytes.extend_from_slice(b"\x1b[H\x1b[2J");
+        }
+        bytes.extend_from_slice(screen);
         recording.cast.output(at, &bytes, &mut recording.out);
     }
 

@@ -9,4 +9,4 @@ pub mod table;
 mod tests;
 
 pub use frame::PromptView;
-pub use painter::{Painter, RESET, fresh_line};
+pub use painter::{Painter, fresh_line};

@@ -11,16 +11,6 @@ use std::sync::Arc;
 use super::frame::{Frame, PromptView, Row};
 use crate::model::Size;
 
-/// Undoes what a program may have left behind, without moving the cursor of one that left nothing:
-/// the primary screen (where that is shown already, tmux would restore the cursor of a program that
-/// ended long ago), no mouse or focus reports, cursor keys and keypad as usual, wrapping, the
-/// whole screen scrolls, ASCII, the cursor seen and of its usual shape, no colours, kitty's and
-/// xterm's keyboard modes off (xterm's control sequences; kitty's keyboard protocol).
-pub const RESET: &[u8] =
-    b"\x1b7\x1b[?1049l\x1b8\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\
-    \x1b[?2004l\x1b[?1l\x1b>\x1b[?7h\x1b7\x1b[r\x1b8\x1b(B\x0f\x1b[?25h\x1b[0 q\x1b[<u\
-    \x1b[>4;0m\x1b[m";
-
 /// Where the prompt is on the terminal.
 #[derive(Debug, Default)]
 pub struct Painter {

@@ -355,7 +355,7 @@ impl Relay {
         let size = self.size().unwrap_or(Size::DEFAULT);
         // What was cut off in the middle ends here.
         let mut bytes = b"\x18".to_vec();
-        bytes.extend_from_slice(screen::reset());
+        bytes.extend(screen::reset());
         bytes.extend_from_slice(&fresh_line(size));
         self.write_until(&bytes, clock::now() + LAST_WORDS);
     }

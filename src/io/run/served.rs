@@ -7,8 +7,7 @@ use crate::io::clock;
 use crate::io::front::Front;
 use crate::io::server::{ClientId, Clients, News};
 use crate::model::Size;
-use crate::term::screen::{SETTLE, Screen, Scrollback};
-use crate::ui::RESET;
+use crate::term::screen::{SETTLE, Screen, Scrollback, reset_primary};
 use crate::wire::{Attach, CONTROL_MAX, Question, ToClient};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -307,7 +306,7 @@ impl Loop {
     fn show_anew(&mut self, now: Instant, id: ClientId) {
         let screen = std::mem::take(&mut self.last_screen);
         if !screen.is_empty() {
-            self.show_one(now, id, [RESET, &screen].concat());
+            self.show_one(now, id, [reset_primary(), screen].concat());
         }
         self.app.regain_terminal();
         self.show_kept();
@@ -331,7 +330,7 @@ impl Loop {
 
     /// What a local command shows, for a terminal that it has not seen.
     fn show_local(&mut self, now: Instant, id: ClientId) {
-        let mut bytes = RESET.to_vec();
+        let mut bytes = reset_primary();
         if let Some(screen) = &mut self.local_screen {
             bytes.extend(screen.repaint(Scrollback::None));
         }

@@ -49,10 +49,15 @@ pub(super) fn leave(modes: &Modes, colours: &[u16], shown: &Traced, size: Size) 
 ///
 /// The cursor's place is not known here. So DECSTR goes first, which ends origin mode and the scroll
 /// region and moves nothing; where that is not known, origin mode is no part of a saved cursor.
-pub(super) const RESET: &[u8] = b"\x1b\\\
-    \x1b[?2026l\x1b[<99u\x1b[=0;1u\
-    \x1b7\x1b[?1049l\
-    \x1b[<99u\x1b[=0;1u\
+pub(super) fn reset(back: &[u8]) -> Vec<u8> {
+    [START, b"\x1b7\x1b[?1049l", back, REST].concat()
+}
+
+/// Ends what was cut, and kitty's keyboard flags of the screen that is shown.
+const START: &[u8] = b"\x1b\\\x1b[?2026l\x1b[<99u\x1b[=0;1u";
+
+/// All but the alternate screen.
+const REST: &[u8] = b"\x1b[<99u\x1b[=0;1u\
     \x1b[!p\
     \x1b7\x1b[?69l\x1b[?6l\x1b[r\x1b8\
     \x1b]8;;\x1b\\\x1b[m\x1b(B\x1b)B\x1b*B\x1b+B\x0f\

@@ -255,7 +255,7 @@ impl Screen {
         let core = &self.core;
         if self.unsettled() > 0 {
             // What the terminal shows is not known: below all of it is free.
-            let mut out = leave::RESET.to_vec();
+            let mut out = reset();
             out.extend_from_slice(format!("\x1b[{}H\r\n", core.size.rows).as_bytes());
             return out;
         }
@@ -308,8 +308,14 @@ impl Screen {
 
 /// The bytes that bring a terminal of which nothing is known back to where people can use it: for a
 /// client that lost its server. What the primary screen shows stays, and so does the cursor's place.
-pub fn reset() -> &'static [u8] {
-    leave::RESET
+pub fn reset() -> Vec<u8> {
+    leave::reset(b"")
+}
+
+/// The same where the primary screen is shown already, unless a program failed to leave the other one:
+/// there, tmux would move the cursor to where a program that ended long ago had been started.
+pub fn reset_primary() -> Vec<u8> {
+    leave::reset(b"\x1b8")
 }
 
 fn possible(size: Size) -> Size {

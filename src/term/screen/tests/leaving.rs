@@ -109,7 +109,7 @@ fn a_terminal_is_as_before_after_leaving() {
 fn a_terminal_is_as_before_after_a_reset() {
     for habit in HABITS {
         let (_, mut terminal) = used(habit.as_bytes());
-        terminal.feed(reset());
+        terminal.feed(&reset());
         let rows: Vec<_> = (0..3).map(|row| terminal.row(row)).collect();
         assert_eq!(rows, ["$ ls", "file", "$ program"], "{habit:?}");
         assert_fresh(terminal, NO_TAB, &format!("{habit:?}"));
@@ -120,17 +120,17 @@ fn a_terminal_is_as_before_after_a_reset() {
 fn a_reset_moves_nothing() {
     for at in ["\x1b[7;9H", "\x1b[7;9H\x1b[3;20r\x1b[7;9H"] {
         let (_, mut terminal) = used(at.as_bytes());
-        terminal.feed(reset());
+        terminal.feed(&reset());
         assert_eq!(terminal.cursor(), (6, 8), "{at:?}");
     }
     let (_, mut terminal) = used(b"\x1b[7;9H\x1b[?1049h\x1b[2;2H");
-    terminal.feed(reset());
+    terminal.feed(&reset());
     assert_eq!(terminal.cursor(), (6, 8));
 }
 
 #[test]
 fn what_any_program_may_set_is_part_of_the_reset() {
-    let reset = String::from_utf8(reset().to_vec()).unwrap();
+    let reset = String::from_utf8(reset()).unwrap();
     for undo in modes::undo_all() {
         let undo = String::from_utf8(undo).unwrap();
         assert!(reset.contains(&undo), "{undo:?}");
@@ -157,7 +157,7 @@ proptest! {
         terminal.feed(&screen.leave());
         assert_fresh(terminal, "\t", &format!("leave {:?}", String::from_utf8_lossy(&soup)));
         let (_, mut terminal) = used(&soup);
-        terminal.feed(reset());
+        terminal.feed(&reset());
         assert_fresh(terminal, NO_TAB, &format!("reset {:?}", String::from_utf8_lossy(&soup)));
     }
 }
