@@ -133,40 +133,22 @@ impl Outcome {
     }
 }
 
-/// Signals by the names of RFC 4254 §6.10 and by Linux' numbers, as far as shells speak of them.
-const SIGNALS: &[(&str, u8)] = &[
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ILL", 4),
-    ("TRAP", 5),
-    ("ABRT", 6),
-    ("BUS", 7),
-    ("FPE", 8),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("SEGV", 11),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("XCPU", 24),
-    ("XFSZ", 25),
-    ("SYS", 31),
+/// Signals without `SIG` (RFC 4254 §6.10), from number 1 on as Linux counts, where the common ones are
+/// the same everywhere.
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 /// The number of a signal by its name without `SIG`.
 pub fn signal_number(name: &str) -> Option<u8> {
-    SIGNALS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, number)| *number)
+    let index = SIGNALS.iter().position(|known| *known == name)?;
+    u8::try_from(index + 1).ok()
 }
 
-/// The name of a signal without `SIG`, by its number.
+/// The name of a signal without `SIG`, by its number; none for those that have only numbers.
 pub fn signal_name(number: u8) -> Option<&'static str> {
-    SIGNALS
-        .iter()
-        .find(|(_, known)| *known == number)
-        .map(|(name, _)| *name)
+    let index = usize::from(number).checked_sub(1)?;
+    SIGNALS.get(index).copied()
 }

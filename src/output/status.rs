@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sanitise::clean;
-use crate::model::Outcome;
+use crate::model::{Outcome, signal_name};
 
 /// A time span as people read it: `0.8s`, `12s`, `3m05s`, `1h02m`. Parts of the last unit are cut
 /// off, not rounded up.
@@ -17,15 +17,9 @@ pub fn duration(span: Duration) -> String {
     }
 }
 
-/// The name of a signal by its number on Linux, where the common ones are the same everywhere.
+/// The name of a signal by its number, as shells write it.
 pub fn signal(number: u8) -> Option<String> {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
-        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-    ];
-    let index = usize::from(number).checked_sub(1)?;
-    match NAMES.get(index) {
+    match signal_name(number) {
         Some(name) => Some(format!("SIG{name}")),
         None if number == 34 => Some("SIGRTMIN".to_owned()),
         None if (35..=64).contains(&number) => Some(format!("SIGRTMIN+{}", number - 34)),

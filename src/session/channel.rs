@@ -13,17 +13,7 @@ impl ChannelId {
 }
 
 /// What a channel is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// A command line for the login shell (RFC 4254 §6.5, "exec").
-    Exec(String),
-    /// A login shell ("shell").
-    Shell,
-    /// A subsystem, such as `sftp`.
-    Subsystem(String),
-    /// A connection from the node to this host and TCP port (RFC 4254 §7.2, "direct-tcpip").
-    Forward(String, u16),
-}
+pub use crate::wire::Purpose as ChannelKind;
 
 /// What is asked of a node's sshd.
 #[derive(Clone, Debug, PartialEq, Eq)]

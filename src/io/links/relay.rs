@@ -10,9 +10,9 @@ use crate::io::front::write_some;
 use crate::io::reactor::Source;
 use crate::io::runtime_dir::RuntimeDir;
 use crate::model::{NodeId, Size};
-use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind, ChannelRequest};
+use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::life::{Event as LifeEvent, Fault};
-use crate::wire::{self, CONTROL_MAX, Frames, OpenChannel, Purpose, ToClient, ToServer};
+use crate::wire::{self, CONTROL_MAX, Frames, OpenChannel, ToClient, ToServer};
 use mio::Poll;
 use std::io::{self, Read as _};
 use std::os::fd::AsRawFd as _;
@@ -243,19 +243,13 @@ impl Relay {
         lender: &Lender,
         request: ChannelRequest,
     ) -> Result<Pipe, String> {
-        let purpose = match request.kind {
-            ChannelKind::Shell => Purpose::Shell,
-            ChannelKind::Exec(command) => Purpose::Exec(command),
-            ChannelKind::Subsystem(name) => Purpose::Subsystem(name),
-            ChannelKind::Forward(host, port) => Purpose::Forward(host, port),
-        };
         let env = request.env.into_iter();
         let open = OpenChannel {
             cluster: self.loan.cluster.clone(),
             node: self.loan.node.clone(),
             source: lender.source(),
             machine: self.loan.machine.clone(),
-            purpose,
+            purpose: request.kind,
             pty: request.pty.map(|(term, size)| (term, Some(size))),
             environment: env
                 .map(|(name, value)| (name.into_bytes(), value.into_bytes()))

@@ -6,7 +6,7 @@ use crate::app::{LoanNews, Wanted};
 use crate::io::server::{ClientId, News};
 use crate::model::Size;
 use crate::session::channel::{ChannelKind, ChannelRequest};
-use crate::wire::{OpenChannel, Purpose, Source, ToClient, Variables};
+use crate::wire::{OpenChannel, Source, ToClient, Variables};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -102,12 +102,7 @@ impl Loop {
 
 /// What a client asks for, in the words of a connection.
 fn request(open: &OpenChannel) -> Result<ChannelRequest, String> {
-    let kind = match &open.purpose {
-        Purpose::Shell => ChannelKind::Shell,
-        Purpose::Exec(command) => ChannelKind::Exec(command.clone()),
-        Purpose::Subsystem(name) => ChannelKind::Subsystem(name.clone()),
-        Purpose::Forward(host, port) => ChannelKind::Forward(host.clone(), *port),
-    };
+    let kind = open.purpose.clone();
     let pty = open.pty.as_ref();
     let pty = pty.map(|(term, size)| (term.clone(), size.unwrap_or(Size::DEFAULT)));
     // libssh takes C strings.

@@ -38,6 +38,7 @@ impl Model {
     }
 
     /// How often the model panicked and was replaced by an empty one.
+    #[cfg(test)]
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
@@ -86,6 +87,7 @@ impl Model {
     }
 
     /// The window's title.
+    #[cfg(test)]
     pub(super) fn title(&self) -> Option<String> {
         let title = self.term.title()?;
         Some(String::from_utf8_lossy(title).into_owned())

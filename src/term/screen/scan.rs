@@ -171,6 +171,7 @@ impl Scanner {
     }
 
     /// True inside a sequence that a terminal would still wait for the end of.
+    #[cfg(test)]
     pub(super) fn is_inside(&self) -> bool {
         self.state != State::Ground
     }

@@ -60,3 +60,42 @@ fn assert_same(got: &Oracle, expected: &Oracle, what: &str) {
         );
     }
 }
+
+/// What else can be told of a screen.
+impl Screen {
+    /// The window's title, as far as is read.
+    pub fn title(&self) -> Option<String> {
+        self.core.model.title()
+    }
+
+    /// How often the model failed and was replaced by an empty one, which the program's next full
+    /// repaint mends.
+    pub fn failures(&self) -> u32 {
+        self.core.model.failures()
+    }
+
+    /// True if pasted text has to be sent between `CSI 200 ~` and `CSI 201 ~`.
+    pub fn wants_bracketed_paste(&self) -> bool {
+        self.core.modes.is_on(true, 2004)
+    }
+
+    /// Kitty's keyboard flags in force: with any, Ctrl-C comes as `CSI 99;5u`.
+    pub fn kitty_flags(&self) -> u8 {
+        self.core.modes.kitty()
+    }
+
+    /// True between the start and the end of an escape sequence: what is written to the terminal now
+    /// would become part of it.
+    pub fn is_inside_sequence(&self) -> bool {
+        self.scanner.is_inside()
+    }
+
+    /// Row and column of the cursor, counted from 0; from the scroll region if the program works so.
+    /// Not cheap: it paints.
+    pub fn cursor(&mut self) -> (u16, u16) {
+        self.settle_all();
+        let core = &self.core;
+        let at = trace::trace(&core.model.dump_cursor(), core.size);
+        (at.row, at.col.min(core.size.cols - 1))
+    }
+}
