@@ -5,20 +5,18 @@ use super::channels::Question;
 use super::{App, Effect};
 use crate::command::settings;
 use crate::error::{Error, Result};
-use crate::model::{NodeId, Size};
+use crate::model::NodeId;
 use crate::session::detach::{Config, Detach, Fed, Mode, ReplySwallower};
 use crate::session::shell::{State, attach_command};
-use crate::term::screen::{CATCH_UP, Facts, SETTLE, Screen, Scrollback};
+use crate::term::screen::{Facts, Screen, Scrollback};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 mod back;
 mod foreground;
 mod list;
+mod show;
 
-/// The models of screens read on when nothing was printed for so long: a flood goes past them, as far
-/// as it may.
-const SETTLE_AFTER: Duration = Duration::from_millis(10);
 /// What a person types ahead of a node that does not read, in bytes; what is more is refused.
 const TYPED_MAX: usize = 1 << 20;
 
@@ -146,10 +144,11 @@ impl App {
             super::Mode::Prompt(prompt) => prompt.takes_lines() && !self.local_runs,
             super::Mode::Batch(_) => false,
         };
-        if !free {
+        let there = self.desk.front == Some(id);
+        if !free && !there {
             return;
         }
-        if let Some(room) = self.desk.rooms.get(&id) {
+        if let Some(room) = self.desk.rooms.get(&id).filter(|_| !there) {
             // On its way to the lines that wait for it, it would take no keys.
             if room.back_by.is_none() {
                 self.come_to_front(id);
@@ -167,6 +166,12 @@ impl App {
         };
         let busy = shell.state() == State::Busy;
         if !shell.enter_raw() {
+            return;
+        }
+        self.effects.push_back(Effect::Flush(id));
+        if there {
+            self.desk.coming = None;
+            self.release_early(id);
             return;
         }
         let mut early = None;
@@ -189,7 +194,6 @@ impl App {
             runs: None,
         };
         self.desk.rooms.insert(id, room);
-        self.effects.push_back(Effect::Flush(id));
         self.come_to_front(id);
     }
 
@@ -239,37 +243,6 @@ impl App {
         self.type_raw(id, &replies);
     }
 
-    /// What all attached terminals are to show anew of the raw shell in front; `None`: there is none.
-    pub(super) fn redraw_raw(&mut self) -> Option<Vec<u8>> {
-        let room = self.desk.rooms.get_mut(&self.desk.front?)?;
-        let mut out = crate::term::screen::reset();
-        // As in `come_to_front`.
-        out.extend_from_slice(format!("\x1b[{}H", self.setup.size.rows).as_bytes());
-        out.extend(std::iter::repeat_n(
-            b'\n',
-            usize::from(self.setup.size.rows),
-        ));
-        out.extend_from_slice(b"\x1b[H");
-        let scrollback = if room.alone {
-            Scrollback::Rows(usize::MAX)
-        } else {
-            Scrollback::None
-        };
-        out.extend_from_slice(&room.screen.repaint(scrollback));
-        Some(out)
-    }
-
-    /// What takes the raw shell off one terminal, while others go on showing it.
-    pub(super) fn farewell_raw(&mut self) -> Option<Vec<u8>> {
-        let room = self.desk.rooms.get_mut(&self.desk.front?)?;
-        Some(room.screen.leave())
-    }
-
-    /// These bytes are to be shown in place of all that was to be shown.
-    pub(super) fn show_raw(&mut self, bytes: Vec<u8>) {
-        self.desk.out = bytes;
-    }
-
     /// Bytes from the terminal while a raw shell has it. What comes behind the keys that detach is
     /// for the prompt, and returned.
     pub(super) fn raw_input<'a>(&mut self, now: Instant, bytes: &'a [u8]) -> &'a [u8] {
@@ -316,48 +289,6 @@ impl App {
         self.effects.push_back(Effect::Flush(id));
     }
 
-    /// Bytes for the terminal of a raw shell.
-    pub(super) fn raw_output(&mut self, now: Instant, id: NodeId, bytes: &[u8]) {
-        let Some(room) = self.desk.rooms.get_mut(&id) else {
-            return;
-        };
-        room.screen.push(bytes);
-        room.settle_at = Some(if room.screen.is_behind() {
-            // Nothing more comes until some of it is read.
-            now
-        } else {
-            now + SETTLE_AFTER
-        });
-        if self.desk.front == Some(id) {
-            self.desk.out.extend_from_slice(bytes);
-            self.record_output(bytes);
-        } else {
-            room.unread = true;
-        }
-    }
-
-    /// Reads some of what raw shells printed into the models of their screens, and answers for their
-    /// terminals: first for who waits longest. The rest follows when others have had their turn.
-    fn settle_screens(&mut self, now: Instant) {
-        let rooms = self.desk.rooms.iter();
-        let due = rooms.filter_map(|(id, room)| Some((room.settle_at?, *id)));
-        let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
-        due.sort_unstable();
-        let mut answers = Vec::new();
-        let mut left = SETTLE;
-        for (_, id) in due {
-            let Some(room) = self.desk.rooms.get_mut(&id).filter(|_| left > 0) else {
-                break;
-            };
-            left = left.saturating_sub(room.screen.settle(left).max(1));
-            room.settle_at = (room.screen.unsettled() > 0).then_some(now);
-            answers.push((id, room.screen.take_replies()));
-        }
-        for (id, replies) in answers {
-            self.type_raw(id, &replies);
-        }
-    }
-
     /// The shell in front goes to the background; true if there was one.
     pub(super) fn detach_raw(&mut self) -> bool {
         let Some(id) = self.desk.front else {
@@ -365,6 +296,10 @@ impl App {
         };
         let name = self.name(id);
         self.leave_front();
+        if self.desk.coming.take_if(|coming| *coming == id).is_some() {
+            // The command has ended, and its shell is not a raw one yet.
+            self.leave_room(id);
+        }
         let Some(room) = self.desk.rooms.get_mut(&id) else {
             return true;
         };
@@ -440,89 +375,8 @@ impl App {
         self.desk.is_open()
     }
 
-    /// How much is to be shown and was not yet, in bytes: of the raw shell in front, or at the prompt.
-    pub fn unshown(&self) -> usize {
-        if self.desk.is_open() {
-            self.desk.out.len()
-        } else {
-            self.out.len() + self.err.len()
-        }
-    }
-
-    /// Whether a node must wait before it may print more. `backed_up`: the terminal, or whoever
-    /// reads our output, has too much to take.
-    pub fn is_held(&self, id: NodeId, backed_up: bool) -> bool {
-        if self.keeper.is_full() && (self.recording.is_some() || !self.is_raw(id)) {
-            return true;
-        }
-        let room = self.desk.rooms.get(&id);
-        if room.is_some_and(|room| room.screen.is_behind()) {
-            return true;
-        }
-        match self.desk.front {
-            Some(front) if front == id => backed_up,
-            // What others print is shown at the prompt, when that is back.
-            Some(_) if !self.is_raw(id) => self.out.len() > super::BACKLOG_MAX,
-            // Nobody waits for what a raw shell in the background prints.
-            _ => backed_up && !self.is_raw(id),
-        }
-    }
-
-    /// Nobody looks at the terminal (any more, or again): the model of the screen answers questions
-    /// for it, and what was printed is not kept twice.
-    pub fn nobody_looks(&mut self, nobody: bool) {
-        let Some(room) = self.desk.front.and_then(|id| self.desk.rooms.get_mut(&id)) else {
-            return;
-        };
-        if nobody {
-            self.desk.out.clear();
-        }
-        if room.alone != nobody {
-            room.alone = nobody;
-            if nobody {
-                room.screen.detached(&self.desk.facts);
-                let scrollback = usize::from(self.settings.scrollback);
-                room.screen.keep_scrollback(scrollback);
-            } else {
-                room.screen.attached();
-                room.screen.keep_scrollback(0);
-            }
-            let replies = room.screen.take_replies();
-            if let Some(id) = self.desk.front {
-                self.type_raw(id, &replies);
-            }
-        }
-    }
-
-    /// All terminals have this size now.
-    pub(super) fn raw_resized(&mut self, size: Size) {
-        let mut budget = CATCH_UP;
-        let front = self.desk.front;
-        let mut rooms: Vec<_> = self.desk.rooms.iter_mut().collect();
-        rooms.sort_by_key(|(id, _)| front != Some(**id));
-        for (_, room) in rooms {
-            room.screen.resize_within(size, &mut budget);
-        }
-        self.record_size(size);
-    }
-
-    /// The size of a node's terminal if its shell is a raw one.
-    pub(super) fn raw_size(&self, id: NodeId) -> Option<Size> {
-        self.desk.rooms.get(&id).map(|room| room.screen.size())
-    }
-
     /// A node whose shell is a raw one.
     pub(super) fn is_raw(&self, id: NodeId) -> bool {
         self.desk.rooms.contains_key(&id)
-    }
-
-    /// What is to be written to the terminal for the raw shell in front.
-    pub(super) fn paint_raw(&mut self) -> Vec<u8> {
-        let mut bytes = match &mut self.mode {
-            super::Mode::Prompt(prompt) => prompt.take_ready(),
-            super::Mode::Batch(_) => Vec::new(),
-        };
-        bytes.append(&mut self.desk.out);
-        bytes
     }
 }

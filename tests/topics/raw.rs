@@ -167,8 +167,9 @@ fn somebody_attaches_to_a_command_of_line_mode() {
     pty.wait_for("its screen", |screen| row_with_cursor(screen).is_empty());
     pty.send("dust\r");
     pty.wait_row("hello dust");
-    // It has ended: here is its shell.
+    // It has ended: here is its shell, below what it printed.
     wait_shell(&mut pty, "<~>");
+    assert!(has_row(pty.screen(), "hello dust"), "{}", pty.report());
     leave(&mut pty, "a");
     pty.command("@a echo $n");
     pty.wait_row("[a] dust");

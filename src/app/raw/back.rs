@@ -55,6 +55,14 @@ impl App {
         }
     }
 
+    /// What was typed before the shell could take it goes there.
+    pub(super) fn release_early(&mut self, id: NodeId) {
+        let room = self.desk.rooms.get_mut(&id);
+        if let Some(early) = room.and_then(|room| room.early.take()) {
+            self.type_raw(id, &early);
+        }
+    }
+
     /// The shell is in line mode again.
     pub(in crate::app) fn raw_lined(&mut self, id: NodeId) {
         let in_front = self.desk.front == Some(id);
@@ -77,8 +85,13 @@ impl App {
                 .get_mut(id)
                 .and_then(|run| run.shell.as_mut())
                 .is_some_and(|shell| shell.enter_raw());
+            let queued = self.fleet.get(id).is_some_and(|run| !run.queue.is_empty());
             if entered {
                 self.effects.push_back(Effect::Flush(id));
+            } else if let Some(room) = self.desk.rooms.get_mut(&id).filter(|_| !queued) {
+                // It shows its prompt at once, below what the command printed.
+                room.early.get_or_insert_default();
+                self.desk.coming = Some(id);
             } else {
                 self.leave_front();
                 self.desk.rooms.remove(&id);
@@ -141,9 +154,9 @@ impl App {
         answer: &[u8],
     ) {
         if question == Question::Terminal {
-            let room = self.desk.rooms.get_mut(&id);
-            if let Some(early) = room.and_then(|room| room.early.take()) {
-                self.type_raw(id, &early);
+            // Between a command and its shell, they wait for that.
+            if self.desk.coming != Some(id) {
+                self.release_early(id);
             }
             return;
         }

@@ -7,6 +7,7 @@ mod clients;
 mod door;
 mod hear;
 mod kept;
+mod leave;
 mod lost;
 mod queue;
 mod start;
