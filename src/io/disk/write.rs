@@ -1,5 +1,5 @@
 //! Files that are written. Each grows under a name of its own, and is given its final name when it is
-//! whole; what is not whole when dust ends is removed.
+//! whole; what is not whole when dust ends is removed, unless it is to be gone on with.
 
 use super::below::{folder_of, make, name, open_folder};
 use super::read::digest_of;
@@ -132,7 +132,7 @@ impl Copies {
             file,
             folder,
             part,
-            ours: true,
+            ours: !resume,
         };
         self.0.insert(key, copy);
         Ok(meta.len())
@@ -149,6 +149,8 @@ impl Copies {
         let mut copy = self.0.remove(&key).ok_or_else(gone)?;
         let length = copy.file.metadata()?.len();
         if length != size {
+            // Nor would it be right after it was gone on with.
+            copy.ours = true;
             let text = format!("{length} of {size} bytes were written");
             return Err(io::Error::other(text));
         }
@@ -340,11 +342,18 @@ mod tests {
             assert!(copies.serve(DiskAsk::Leave { key, keep }).is_none());
             assert_eq!(names().len(), left);
         }
+        // The end of dust keeps what is gone on with; what has become too long goes.
         assert_eq!(create(copies, below(root, &["part"]), true), Ok(4));
+        drop(std::mem::take(copies));
+        assert_eq!(create(copies, below(root, &["part"]), true), Ok(4));
+        assert!(finish(copies, 3).unwrap_err().contains("4 of 3"));
+        assert_eq!(names(), [""; 0]);
+        assert_eq!(create(copies, below(root, &["part"]), true), Ok(0));
+        copies.serve(write);
         copies.serve(DiskAsk::Write(FileKey(1), 0, b"ab".to_vec()));
         finish(copies, 4).unwrap();
         assert_eq!(fs::read(root.join("f")).unwrap(), b"abcd");
-        // The end of dust.
+        // Else the end of dust keeps nothing.
         create(copies, below(root, &["d", "part"]), false).unwrap();
         drop(std::mem::take(copies));
         assert_eq!(names(), ["d", "f"]);
