@@ -108,6 +108,14 @@ fn wildcards_of_this_machine() {
             fs::remove_file(lab.homes[0].join(name)).unwrap();
         }
     }
+    // What a person typed is a wildcard, not the folder that dust is in.
+    for (name, file) in [("a[1]", "here.txt"), ("a1", "elsewhere.txt")] {
+        fs::create_dir(lab.env.work().join(name)).unwrap();
+        lab.env.file(&format!("{name}/{file}"), "");
+    }
+    let words = ["-c", "cd a[1]", "-c", "put *.txt n0"];
+    lab.dust(&words).run().expect_code(0);
+    assert_eq!(names(&lab.homes[0]), set(&["here.txt"]));
     let run = lab.dust(&["put", "sub/*.no", "n0"]).run().expect_code(1);
     run.expect_notice(&["put: ", "sub/*.no: there is no such file"]);
 }

@@ -110,30 +110,24 @@ fn enter(
     }
 }
 
-/// The paths that a wildcard means; the path itself where it means none, or is a file's name.
+/// The paths that a wildcard means; the path itself where it means none. A part that is a name there is
+/// that name: dust's own folder may be called `a[1]`.
 fn expand(path: &Path) -> Vec<PathBuf> {
-    if !pattern::is_wild(path.as_os_str().as_bytes()) || fs::symlink_metadata(path).is_ok() {
+    if !pattern::is_wild(path.as_os_str().as_bytes()) {
         return vec![path.to_owned()];
     }
     let mut found = vec![PathBuf::new()];
     for part in path.components() {
         let name = part.as_os_str();
-        if !pattern::is_wild(name.as_bytes()) {
-            for path in &mut found {
-                path.push(name);
-            }
-            continue;
-        }
+        let is_wild = pattern::is_wild(name.as_bytes());
         found = found
             .into_iter()
             .flat_map(|folder| {
-                let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-                let names = entries.map(|entry| entry.file_name());
-                let fit =
-                    |other: &std::ffi::OsString| pattern::fits(name.as_bytes(), other.as_bytes());
-                let mut names: Vec<_> = names.filter(fit).collect();
-                names.sort();
-                names.into_iter().map(move |name| folder.join(name))
+                let literal = folder.join(name);
+                if !is_wild || fs::symlink_metadata(&literal).is_ok() {
+                    return vec![literal];
+                }
+                fitting(&folder, name.as_bytes())
             })
             .collect();
     }
@@ -142,4 +136,15 @@ fn expand(path: &Path) -> Vec<PathBuf> {
         found.push(path.to_owned());
     }
     found
+}
+
+/// What in a folder fits a wildcard, in order.
+fn fitting(folder: &Path, wild: &[u8]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let mut names: Vec<_> = names
+        .filter(|name| pattern::fits(wild, name.as_bytes()))
+        .collect();
+    names.sort();
+    names.into_iter().map(|name| folder.join(name)).collect()
 }
