@@ -163,6 +163,11 @@ impl<T> Client<T> {
         self.extensions
     }
 
+    /// It does not replace files when it renames, whatever it said.
+    pub fn forget_replacing(&mut self) {
+        self.extensions.posix_rename = false;
+    }
+
     /// The most that one read asks for, in bytes.
     pub fn read_max(&self) -> u32 {
         self.read_max

@@ -99,6 +99,8 @@ pub(super) struct Server {
     pub(super) umask: u32,
     /// What opening a file that is there for writing answers.
     pub(super) reopen: Code,
+    /// What renaming answers: OpenSSH's, and that of version 3.
+    pub(super) renames: [Code; 2],
     open: BTreeMap<Vec<u8>, Open>,
     last: u32,
     input: Vec<u8>,
@@ -127,6 +129,7 @@ pub(super) fn openssh() -> Server {
         hidden: Vec::new(),
         umask: 0,
         reopen: Code::Ok,
+        renames: [Code::Ok; 2],
         open: BTreeMap::new(),
         last: 0,
         input: Vec::new(),
@@ -447,6 +450,11 @@ impl Server {
     }
 
     fn rename(&mut self, from: &[u8], to: &[u8], replace: bool) -> Code {
+        let [replacing, plain] = self.renames;
+        let told = if replace { replacing } else { plain };
+        if told != Code::Ok {
+            return told;
+        }
         match self.tree.get(to) {
             Some(Entry::Folder(..)) => return Code::Failure,
             Some(_) if !replace => return Code::Failure,

@@ -242,6 +242,57 @@ fn what_is_there_is_replaced_in_one_step_or_stays() {
 }
 
 #[test]
+fn nothing_is_removed_in_vain_where_renaming_fails() {
+    let (ok, not, refused) = (Code::Ok, Code::Unsupported, Code::PermissionDenied);
+    for (renames, there, told) in [
+        // It offers what it cannot do.
+        ([not, ok], "new", [""; 0].as_slice()),
+        (
+            [not, not],
+            "old",
+            &["f: it cannot get its name: its SFTP server cannot do that"],
+        ),
+        (
+            [not, refused],
+            "old",
+            &["f: it cannot get its name: permission denied"],
+        ),
+        // As in a sticky folder.
+        (
+            [refused, ok],
+            "old",
+            &["f: it cannot get its name: permission denied"],
+        ),
+        (
+            [Code::Failure, ok],
+            "old",
+            &["f: it cannot get its name: the node's system refused it, without a reason"],
+        ),
+    ] {
+        let plan = Plan {
+            items: vec![file("f", None, 3), file("g", None, 3)],
+            ..Plan::default()
+        };
+        let mut disk = Disk {
+            files: vec![b"new".to_vec(); 2],
+            ..Disk::default()
+        };
+        let old = Entry::File(b"old".to_vec(), 0o600, 1);
+        let mut server = openssh().with("f", old);
+        server.renames = renames;
+        let faults = run(plan, PLAIN, ".", &mut server, &mut disk);
+        assert_eq!(faults.len(), 2 * told.len(), "{renames:?}: {faults:?}");
+        assert!(
+            told.iter().all(|told| faults.contains(&(*told).to_owned())),
+            "{faults:?}"
+        );
+        assert_eq!(server.file("f"), Some(there.as_bytes()), "{renames:?}");
+        let parts = server.names().into_iter().filter(|n| n.ends_with(".part"));
+        assert_eq!(parts.count(), 0, "{renames:?}");
+    }
+}
+
+#[test]
 fn where_it_goes() {
     let folder = || Entry::Folder(0o755, 1);
     for (to, there, result) in [
