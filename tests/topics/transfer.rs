@@ -243,6 +243,12 @@ fn failures_are_told_by_node_and_file_and_the_others_go_on() {
     run.expect_code(1).expect_lines("n1", &["again"]);
     for (words, code, notice) in [
         (&["put", "no", "n*"][..], 1, "no: there is no such file"),
+        (&["put", "f", "no", "n2"], 1, "no: there is no such file"),
+        (
+            &["put", "f", "no", "n0", "new"],
+            1,
+            "[n0] new: there is no such folder",
+        ),
         (
             &["put", "f", "n0", "no/"],
             1,

@@ -19,8 +19,8 @@ use crate::session::channel::{ChannelId, ChannelKind, ChannelRequest};
 use crate::session::sftp::download::{Download, Place};
 use crate::session::sftp::plan::How;
 use crate::session::sftp::upload::{Upload, Wish};
-use disk::{DiskAsk, Found};
-use put::{Planned, Source, View};
+use disk::DiskAsk;
+use put::{Source, View};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -88,8 +88,7 @@ pub(super) struct Member {
     /// Counts digests there.
     checker: Option<check::Checker>,
     complaint: Vec<u8>,
-    /// Files that failed.
-    faults: usize,
+    count: over::Count,
     over: bool,
     /// How much has arrived, in bytes and files.
     moved: u64,
@@ -118,6 +117,8 @@ struct Transfer {
     members: Vec<Member>,
     began: Instant,
     cancelled: bool,
+    /// Some of what was named cannot be copied to any node.
+    lacking: bool,
     /// Faults of this machine that were told.
     told: Vec<String>,
     /// Digests of files here.
@@ -253,7 +254,7 @@ impl App {
             engine: None,
             checker: None,
             complaint: Vec::new(),
-            faults: 0,
+            count: over::Count::default(),
             over: false,
             moved: 0,
             whole: 0,
@@ -272,66 +273,13 @@ impl App {
             members: ids.into_iter().map(member).collect(),
             began: now,
             cancelled: false,
+            lacking: false,
             told: Vec::new(),
             here: check::Here::default(),
             pace: progress::Pace::default(),
         });
         self.transfers.tick_at.get_or_insert(now + TICK);
         Ok(job)
-    }
-
-    /// It is known what there is to put.
-    fn files_listed(
-        &mut self,
-        now: Instant,
-        job: u64,
-        result: std::result::Result<Vec<Found>, Vec<(PathBuf, String)>>,
-    ) {
-        let planned = match result {
-            Err(wrong) => {
-                for (path, why) in wrong {
-                    let path = path.display();
-                    self.error(&Error::failed(format!("put: {path}: {why}")));
-                }
-                None
-            },
-            Ok(found) => match put::plan(found) {
-                Ok(planned) => {
-                    for text in &planned.left_out {
-                        self.notice(&format!("put: left out: {text}"));
-                    }
-                    Some(planned)
-                },
-                Err(why) => {
-                    self.error(&Error::failed(format!("put: {why}")));
-                    None
-                },
-            },
-        };
-        let first_key = self.transfers.last_key + 1;
-        let others = self.transfers.list.len().saturating_sub(1);
-        let Some(transfer) = self.transfers.get_mut(job) else {
-            return;
-        };
-        let members = 0..transfer.members.len();
-        let Some(Planned { plan, paths, .. }) = planned else {
-            for at in members {
-                self.member_over(now, job, at, crate::model::Outcome::Exit(1));
-            }
-            return;
-        };
-        let count = paths.len();
-        transfer.work = Work::Put(Box::new(Source {
-            size: plan.size(),
-            plan: Rc::new(plan),
-            paths,
-            first_key,
-            cache: cache::Cache::new(others),
-        }));
-        self.transfers.last_key += count as u64;
-        for at in members {
-            self.begin_member(job, at);
-        }
     }
 
     /// Opens a node's channel, if its connection is there and it is known what to do.

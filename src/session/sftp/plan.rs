@@ -69,6 +69,8 @@ pub struct Plan {
     pub folders: Vec<Folder>,
     /// The files and links.
     pub items: Vec<Item>,
+    /// So much more was named, and cannot be copied.
+    pub missing: usize,
 }
 
 impl Plan {
@@ -79,6 +81,13 @@ impl Plan {
             What::Link(_) => 0,
         });
         sizes.fold(0, u64::saturating_add)
+    }
+
+    /// How much of it goes to the destination itself; what is missing would go there, too.
+    pub fn tops(&self) -> usize {
+        let folders = self.folders.iter().map(|folder| &folder.path);
+        let paths = folders.chain(self.items.iter().map(|item| &item.path));
+        paths.filter(|path| !path.contains(&b'/')).count() + self.missing
     }
 }
 

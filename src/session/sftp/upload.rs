@@ -318,9 +318,7 @@ impl Upload {
 
     /// It is known what is at the destination.
     fn looked(&mut self, result: Result<Reply, Refusal>, blocks: &mut dyn Blocks) {
-        let top = |path: &[u8]| !path.contains(&b'/');
-        let tops = self.plan.folders.iter().filter(|f| top(&f.path)).count()
-            + self.plan.items.iter().filter(|i| top(&i.path)).count();
+        let tops = self.plan.tops();
         let into = self.to.ends_with(b"/");
         let to = self.to.clone();
         let why = match result {
