@@ -370,3 +370,27 @@ fn many_faults_of_a_kind_are_told_as_a_number() {
         assert_eq!(told.matches(more).count(), 1, "{line}: {told}");
     }
 }
+
+#[test]
+fn files_are_closed_here_when_a_node_is_gone() {
+    let mut lab = Lab::batch(1, &["put big n0"], |_| {});
+    lists(&mut lab, &[found("big", file(3 * BLOCK))], &[]);
+    let (mut servers, mut closed) = (Servers::default(), 0);
+    for _ in 0..20 {
+        for effect in std::mem::take(&mut lab.others) {
+            match effect {
+                Effect::OpenChannel(id, channel, _) => servers.channels.push((id, channel)),
+                Effect::Disk(_, DiskAsk::Read { .. }) => {
+                    for (id, channel) in std::mem::take(&mut servers.channels) {
+                        let event = ChannelEvent::Closed(None);
+                        lab.app.handle(lab.now, Event::Channel(id, channel, event));
+                    }
+                },
+                Effect::Disk(_, DiskAsk::Forget(_)) => closed += 1,
+                _ => {},
+            }
+        }
+        servers.turn(&mut lab);
+    }
+    assert_eq!(closed, 1, "{}", lab.err());
+}

@@ -172,10 +172,12 @@ impl App {
             let text = format!("{}: {untold} more files failed", transfer.word);
             self.error(&Error::failed(text));
         }
-        let count = |member: &super::Member| member.count.failed + member.count.here;
-        let failed = transfer.cancelled || transfer.members.iter().any(|m| count(m) > 0);
+        let whole = |member: &super::Member, count| member.whole >= count;
         if let Work::Put(source) = &transfer.work
-            && failed
+            && !transfer
+                .members
+                .iter()
+                .all(|m| whole(m, source.paths.len()))
         {
             // What was read to its end is closed already.
             for item in 0..source.paths.len() {
