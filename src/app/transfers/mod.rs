@@ -146,7 +146,7 @@ pub(super) struct Transfers {
     tickets: HashMap<u64, (u64, Ticket)>,
     last_ticket: u64,
     last_key: u64,
-    routes: HashMap<(NodeId, ChannelId), u64>,
+    routes: HashMap<(NodeId, ChannelId), (u64, usize)>,
     tick_at: Option<Instant>,
     /// Something has to be looked at without any event.
     urgent: bool,
@@ -165,10 +165,7 @@ impl Transfers {
 
     /// The transfer that a channel belongs to, and the node's place in it.
     fn find(&self, id: NodeId, channel: ChannelId) -> Option<(u64, usize)> {
-        let job = *self.routes.get(&(id, channel))?;
-        let members = &self.get(job)?.members;
-        let at = members.iter().position(|member| member.id == id)?;
-        Some((job, at))
+        self.routes.get(&(id, channel)).copied()
     }
 
     fn ticket(&mut self, job: u64, ticket: Ticket) -> u64 {
@@ -316,7 +313,7 @@ impl App {
         member.channel = Some(channel);
         member.asked_at = self.now;
         let id = member.id;
-        self.transfers.routes.insert((id, channel), job);
+        self.transfers.routes.insert((id, channel), (job, at));
         let request = ChannelRequest {
             kind: ChannelKind::Subsystem("sftp".to_owned()),
             pty: None,

@@ -5,7 +5,7 @@ use super::below::{folder_of, make, name, open_folder};
 use super::read::digest_of;
 use super::why;
 use crate::app::disk::{Below, DiskAsk, DiskNews, FileKey};
-use crate::session::sftp::plan::Facts;
+use crate::session::sftp::plan::{Facts, part_name};
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
@@ -206,11 +206,12 @@ fn link(place: &Below, to: &[u8]) -> io::Result<()> {
     }
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
-    let part = format!(".dust-{:016x}.part", u64::from_be_bytes(random));
-    symlinkat(to, &folder, part.as_str())?;
-    let renamed = renameat(&folder, part.as_str(), &folder, name(&last)?);
+    let part = part_name(&last, &Facts::default(), Some(u64::from_be_bytes(random)));
+    let part = name(&part)?;
+    symlinkat(to, &folder, part)?;
+    let renamed = renameat(&folder, part, &folder, name(&last)?);
     if renamed.is_err() {
-        let _ = unlinkat(&folder, part.as_str(), UnlinkatFlags::NoRemoveDir);
+        let _ = unlinkat(&folder, part, UnlinkatFlags::NoRemoveDir);
     }
     Ok(renamed?)
 }

@@ -1,6 +1,6 @@
 //! A server for tests: files in memory, and the vices that a test asks for.
 
-use super::packet::{Attrs, Code, Fields, Packet, Short, kind};
+use super::packet::{Attrs, Code, Fields, Packet, Short, flag, kind};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -269,16 +269,20 @@ impl Server {
                 let (path, flags, attrs) = (f.string()?.to_vec(), f.number()?, f.attrs()?);
                 let there = self.tree.get(&path).cloned();
                 match there {
-                    Some(Entry::File(..)) if flags & 32 != 0 => Code::Failure,
-                    Some(Entry::File(..)) if flags & 2 != 0 && self.reopen != Code::Ok => {
+                    Some(Entry::File(..)) if flags & flag::EXCLUSIVE != 0 => Code::Failure,
+                    Some(Entry::File(..))
+                        if flags & flag::WRITE != 0 && self.reopen != Code::Ok =>
+                    {
                         self.reopen
                     },
-                    Some(Entry::File(_, mode, _)) if flags & 2 != 0 && mode & 0o200 == 0 => {
+                    Some(Entry::File(_, mode, _))
+                        if flags & flag::WRITE != 0 && mode & 0o200 == 0 =>
+                    {
                         Code::PermissionDenied
                     },
                     Some(Entry::File(..)) => return Ok(self.handle(id, Open::File(path))),
                     Some(_) => Code::Failure,
-                    None if flags & 8 == 0 => Code::NoSuchFile,
+                    None if flags & flag::CREATE == 0 => Code::NoSuchFile,
                     None if !self.tree.contains_key(&parent(&path)) => Code::NoSuchFile,
                     None => {
                         let mode = attrs.mode.unwrap_or(0o666) & !self.umask;

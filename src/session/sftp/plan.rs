@@ -24,11 +24,6 @@ impl Facts {
         let seconds = |t: i64| u32::try_from(t.max(0)).unwrap_or(u32::MAX);
         (seconds(self.accessed), seconds(self.modified))
     }
-
-    /// How many pieces it has; an empty file has one, too, so that somebody tries to read it.
-    pub fn blocks(&self) -> u64 {
-        self.size.div_ceil(BLOCK).max(1)
-    }
 }
 
 /// A folder to be made.

@@ -246,7 +246,7 @@ impl Upload {
                     if now.saturating_duration_since(asked) < NEAR {
                         self.window = WINDOW_NEAR;
                     }
-                    self.looked(result, blocks);
+                    self.looked(result);
                 },
                 Tag::Folder(folder) => self.made(folder, result),
                 Tag::Is(folder) => self.is_there(folder, &result),
@@ -317,7 +317,7 @@ impl Upload {
     }
 
     /// It is known what is at the destination.
-    fn looked(&mut self, result: Result<Reply, Refusal>, blocks: &mut dyn Blocks) {
+    fn looked(&mut self, result: Result<Reply, Refusal>) {
         let tops = self.plan.tops();
         let into = self.to.ends_with(b"/");
         let to = self.to.clone();
@@ -345,9 +345,6 @@ impl Upload {
         if let Some(why) = why {
             self.fault(&to, why);
             self.stage = Stage::Done;
-            for item in 0..self.plan.items.len() {
-                blocks.passed(item);
-            }
             return;
         }
         self.stage = Stage::Folders;

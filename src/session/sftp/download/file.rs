@@ -1,8 +1,8 @@
 //! One file of a node on its way here: read in pieces that may come in any order, and given its name when
 //! all of them are written and the node's file is still what it was.
 
-use super::super::client::{Handle, Refusal, Reply, flag};
-use super::super::packet::Attrs;
+use super::super::client::{Handle, Refusal, Reply};
+use super::super::packet::{Attrs, flag};
 use super::super::plan::{BLOCK, Facts, Fault, part_name};
 use super::walk::facts;
 use super::{Download, Shared, Tag, WINDOW, Wanted, Wish};

@@ -383,7 +383,6 @@ impl Upload {
                     None => "its server does not say how long it is there".to_owned(),
                 };
                 self.give_up(item, Some(why), blocks);
-                self.go_on(item, blocks);
             },
             Phase::Sealed if self.how.check && !active.link => {
                 active.phase = Phase::Comparing;
@@ -391,12 +390,7 @@ impl Upload {
                 self.wishes.push(Wish::Compare(item, part));
             },
             Phase::Sealed => self.rename(item),
-            Phase::Leaving => {
-                let active = self.active.remove(&item);
-                if let Some(fault) = active.and_then(|active| active.error) {
-                    self.faults.push(fault);
-                }
-            },
+            Phase::Leaving => self.leave_if_idle(item),
             _ => {},
         }
     }
