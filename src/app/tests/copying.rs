@@ -9,6 +9,7 @@ use crate::session::channel::{ChannelEvent, ChannelId, ChannelKind};
 use crate::session::sftp::packet::{Fields, Packet, kind};
 use crate::session::sftp::plan::{BLOCK, Facts};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The files that were asked about, and the ticket of that question.
 fn listed(lab: &Lab) -> Option<(u64, Vec<PathBuf>)> {
@@ -54,6 +55,8 @@ struct Servers {
     channels: Vec<(NodeId, ChannelId)>,
     /// So many FIFOs their folders hold.
     fifos: u32,
+    /// They hang when they are to open a file.
+    hang: bool,
 }
 
 impl Servers {
@@ -96,6 +99,9 @@ impl Servers {
             }
             let (mut rest, mut answers) = (Fields(&bytes), Vec::new());
             while let Ok(packet) = rest.string() {
+                if self.hang && packet.first() == Some(&kind::OPEN) {
+                    continue;
+                }
                 answers.extend(self.answer(packet).finish());
             }
             if !answers.is_empty() {
@@ -393,4 +399,31 @@ fn files_are_closed_here_when_a_node_is_gone() {
         servers.turn(&mut lab);
     }
     assert_eq!(closed, 1, "{}", lab.err());
+}
+
+#[test]
+fn a_node_that_hangs_is_told_once_and_not_given_up() {
+    let told = "its SFTP server has said nothing for 30 s";
+    for (hang, times) in [(true, 1), (false, 0)] {
+        let mut lab = Lab::batch(2, &["put a n*"], |_| {});
+        lists(&mut lab, &[found("a", file(1))], &[]);
+        let mut servers = Servers {
+            hang,
+            ..Servers::default()
+        };
+        for _ in 0..200 {
+            for effect in std::mem::take(&mut lab.others) {
+                match effect {
+                    Effect::OpenChannel(id, channel, _) => servers.channels.push((id, channel)),
+                    Effect::Exit(code) => panic!("{code}: {}", lab.err()),
+                    // The disk here hangs, too.
+                    _ => {},
+                }
+            }
+            servers.turn(&mut lab);
+            lab.after(Duration::from_millis(500));
+        }
+        let err = lab.err();
+        assert_eq!(err.matches(told).count(), 2 * times, "{err}");
+    }
 }

@@ -30,6 +30,7 @@ impl App {
         match event {
             ChannelEvent::Opened => self.effects.push_back(Effect::Flush(id)),
             ChannelEvent::Data(bytes) => {
+                self.stirs(job, at);
                 let up = self.with_upload(now, job, at, |upload, view| {
                     upload.receive(now, bytes, view)
                 });
@@ -83,6 +84,7 @@ impl App {
             return false;
         };
         let now = self.now;
+        self.stirs(job, at);
         let transfer = self.transfers.get_mut(job);
         let member = transfer.and_then(|transfer| transfer.members.get_mut(at));
         let Some(member) = member else { return true };
@@ -111,6 +113,13 @@ impl App {
             self.transfers.urgent |= news == Some(true);
         }
         true
+    }
+
+    fn stirs(&mut self, job: u64, at: usize) {
+        let transfer = self.transfers.get_mut(job);
+        if let Some(member) = transfer.and_then(|transfer| transfer.members.get_mut(at)) {
+            member.quiet.stirs();
+        }
     }
 
     /// News of the disk.
@@ -208,6 +217,7 @@ impl App {
             }
         }
         self.end_silent(now);
+        self.tell_silent(now);
         self.show_progress();
         let some = !self.transfers.list.is_empty();
         self.transfers.tick_at = some.then(|| now + TICK);

@@ -69,6 +69,13 @@ impl Engine {
         }
     }
 
+    fn unanswered(&self) -> usize {
+        match self {
+            Self::Up(upload) => upload.unanswered(),
+            Self::Down(download) => download.unanswered(),
+        }
+    }
+
     fn is_done(&self) -> bool {
         match self {
             Self::Up(upload) => upload.is_done(),
@@ -85,6 +92,7 @@ pub(super) struct Member {
     /// When that was asked for.
     asked_at: Option<Instant>,
     engine: Option<Engine>,
+    quiet: progress::Quiet,
     /// Counts digests there.
     checker: Option<check::Checker>,
     complaint: Vec<u8>,
@@ -249,6 +257,7 @@ impl App {
             channel: None,
             asked_at: None,
             engine: None,
+            quiet: progress::Quiet::default(),
             checker: None,
             complaint: Vec::new(),
             count: over::Count::default(),

@@ -169,6 +169,11 @@ impl Upload {
         self.stage != Stage::Greeting
     }
 
+    /// Requests without an answer.
+    pub fn unanswered(&self) -> usize {
+        self.client.flying()
+    }
+
     /// All that could be done is done.
     pub fn is_done(&self) -> bool {
         self.stage == Stage::Done
