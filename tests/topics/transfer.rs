@@ -496,6 +496,18 @@ fn a_running_session_lends_its_connections_to_copies() {
     run.expect_code(0);
     assert!(fs::read(lab.env.work().join("big.n1")).unwrap() == bytes);
     assert_eq!(logins(), 2, "nobody logged in anew");
+    for home in &lab.homes {
+        fs::write(home.join(".bash_profile"), "touch ~/ran\n").unwrap();
+    }
+    let ran = |n: usize| lab.homes[n].join("ran").exists();
+    lab.dust(&["put", "big", "n*"]).run().expect_code(0);
+    lab.dust(&["get", "n*", "big"]).run().expect_code(0);
+    assert!(!ran(0) && !ran(1), "no shell was opened for that");
+    lab.dust(&["-c", "put big n*", "-c", "@n1 true"])
+        .run()
+        .expect_code(0);
+    assert!(!ran(0) && ran(1));
+    assert_eq!(logins(), 2);
 }
 
 #[test]

@@ -91,6 +91,8 @@ pub(super) struct Member {
     channel: Option<ChannelId>,
     /// When that was asked for.
     asked_at: Option<Instant>,
+    /// It is open.
+    opened: bool,
     engine: Option<Engine>,
     quiet: progress::Quiet,
     /// Counts digests there.
@@ -256,6 +258,7 @@ impl App {
             id,
             channel: None,
             asked_at: None,
+            opened: false,
             engine: None,
             quiet: progress::Quiet::default(),
             checker: None,
