@@ -90,7 +90,8 @@ impl Life {
     }
 
     /// Whether the login is all that is needed: no shell is opened then ([`Self::reopen`] does that
-    /// later). A borrowed connection has one all the same, which shows that it can be used.
+    /// later). Whether a session lends its connection shows only with the first channel then: if it
+    /// does not, or does not say so for [`Self::loan_patience`], [`Self::end_loan`] goes on.
     pub fn set_bare(&mut self, bare: bool) {
         self.bare = bare;
     }
@@ -98,6 +99,11 @@ impl Life {
     /// A running session may have a connection: that is tried before one of our own is made.
     pub fn offer_loan(&mut self) {
         self.lent = true;
+    }
+
+    /// A session is given so long to open a channel.
+    pub fn loan_patience(&self) -> Duration {
+        LOAN_TIME.min(self.route.timeout / 2)
     }
 
     /// It goes over a running session's connection, or is about to.
@@ -201,9 +207,14 @@ impl Life {
             interactive: false,
         };
         if self.lent {
-            self.phase = Phase::Opening;
-            self.wake = Some(now + LOAN_TIME.min(self.route.timeout / 2));
-            out.extend([Wish::Borrow, Wish::Open]);
+            out.push(Wish::Borrow);
+            if self.bare {
+                self.is_there(out);
+            } else {
+                self.phase = Phase::Opening;
+                self.wake = Some(now + self.loan_patience());
+                out.push(Wish::Open);
+            }
             return;
         }
         match self.route.way.clone() {
@@ -230,8 +241,7 @@ impl Life {
     pub fn reopen(&mut self, now: Instant, out: &mut Vec<Wish>) {
         self.phase = Phase::Opening;
         self.deadline = Some(now + self.route.timeout);
-        let patience = LOAN_TIME.min(self.route.timeout / 2);
-        self.wake = self.lent.then(|| now + patience);
+        self.wake = self.lent.then(|| now + self.loan_patience());
         out.push(Wish::Open);
     }
 

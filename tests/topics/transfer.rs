@@ -108,6 +108,14 @@ fn wildcards_of_this_machine() {
             fs::remove_file(lab.homes[0].join(name)).unwrap();
         }
     }
+    // What a person typed is a wildcard, not the folder that dust is in.
+    for (name, file) in [("a[1]", "here.txt"), ("a1", "elsewhere.txt")] {
+        fs::create_dir(lab.env.work().join(name)).unwrap();
+        lab.env.file(&format!("{name}/{file}"), "");
+    }
+    let words = ["-c", "cd a[1]", "-c", "put *.txt n0"];
+    lab.dust(&words).run().expect_code(0);
+    assert_eq!(names(&lab.homes[0]), set(&["here.txt"]));
     let run = lab.dust(&["put", "sub/*.no", "n0"]).run().expect_code(1);
     run.expect_notice(&["put: ", "sub/*.no: there is no such file"]);
 }
@@ -235,6 +243,12 @@ fn failures_are_told_by_node_and_file_and_the_others_go_on() {
     run.expect_code(1).expect_lines("n1", &["again"]);
     for (words, code, notice) in [
         (&["put", "no", "n*"][..], 1, "no: there is no such file"),
+        (&["put", "f", "no", "n2"], 1, "no: there is no such file"),
+        (
+            &["put", "f", "no", "n0", "new"],
+            1,
+            "[n0] new: there is no such folder",
+        ),
         (
             &["put", "f", "n0", "no/"],
             1,
@@ -336,15 +350,20 @@ fn ctrl_c_leaves_no_half_file() {
     run.signal(nix::sys::signal::Signal::SIGINT);
     run.finish().expect_code(130);
     assert_eq!(names(&lab.env.work()), before);
-    // Nor does the end of dust itself.
-    let run = lab
-        .dust(&["get", "n0", "big"])
-        .within(LONG_PATIENCE)
-        .start();
-    wait_until("the copy grows", || grows(&lab.env.work()));
-    run.signal(nix::sys::signal::Signal::SIGTERM);
-    run.finish().expect_code(143);
-    assert_eq!(names(&lab.env.work()), before);
+    // Nor does the end of dust itself, unless what there is is to be gone on with.
+    for (words, left) in [
+        (&["get", "n0", "big"][..], 0),
+        (&["get", "--resume", "n0", "big"], 1),
+    ] {
+        let run = lab.dust(words).within(LONG_PATIENCE).start();
+        wait_until("the copy grows", || grows(&lab.env.work()));
+        run.signal(nix::sys::signal::Signal::SIGTERM);
+        run.finish().expect_code(143);
+        let after = names(&lab.env.work());
+        let new: Vec<&String> = after.difference(&before).collect();
+        assert_eq!(new.len(), left, "{words:?}: {new:?}");
+        assert!(new.iter().all(|name| name.ends_with(".part")), "{new:?}");
+    }
 }
 
 #[test]
@@ -477,6 +496,18 @@ fn a_running_session_lends_its_connections_to_copies() {
     run.expect_code(0);
     assert!(fs::read(lab.env.work().join("big.n1")).unwrap() == bytes);
     assert_eq!(logins(), 2, "nobody logged in anew");
+    for home in &lab.homes {
+        fs::write(home.join(".bash_profile"), "touch ~/ran\n").unwrap();
+    }
+    let ran = |n: usize| lab.homes[n].join("ran").exists();
+    lab.dust(&["put", "big", "n*"]).run().expect_code(0);
+    lab.dust(&["get", "n*", "big"]).run().expect_code(0);
+    assert!(!ran(0) && !ran(1), "no shell was opened for that");
+    lab.dust(&["-c", "put big n*", "-c", "@n1 true"])
+        .run()
+        .expect_code(0);
+    assert!(!ran(0) && ran(1));
+    assert_eq!(logins(), 2);
 }
 
 #[test]

@@ -136,6 +136,9 @@ impl App {
             return;
         }
         run.attempt = attempt;
+        // Others than copies do not see by themselves that a session does not lend.
+        let bare = run.transfers > 0 && !run.needs_shell();
+        run.life.set_bare(bare);
         if run.life.is_pausing() {
             run.life.tick(now, &mut wishes);
         } else {

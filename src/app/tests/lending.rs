@@ -5,6 +5,7 @@ use crate::app::{Effect, Event, Lender, LoanNews, Wanted, digest};
 use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::life::{Event as LifeEvent, Fault};
 use std::path::PathBuf;
+use std::time::Duration;
 
 fn wanted(cluster: &str, node: &str) -> Wanted {
     Wanted {
@@ -151,7 +152,11 @@ fn input_is_bounded_and_ends() {
 
 /// A batch that may borrow, where the lender has read this text.
 fn borrowing(text: &str) -> Lab {
-    Lab::batch(1, &["@n0 true"], |setup| {
+    borrowing_for(text, "@n0 true")
+}
+
+fn borrowing_for(text: &str, line: &str) -> Lab {
+    Lab::batch(1, &[line], |setup| {
         setup.lender = Some(Lender {
             session: "session lab".to_owned(),
             file: Some((PathBuf::from("/work/lab.cnf"), digest(text))),
@@ -194,4 +199,54 @@ fn a_loan_that_breaks_in_mid_command_is_no_reason_to_run_it_again() {
         "{err}"
     );
     assert_eq!(lab.exit(), Some(255));
+}
+
+#[test]
+fn copies_borrow_without_a_shell_and_what_is_not_lent_is_dialled() {
+    let text = "@cloud\nprovider=ssh\nname=lab\nkeyfile=/k\n@n[0-0]\nhost=10.0.0.[0-0]\n";
+    for refused in [true, false] {
+        let mut lab = borrowing_for(text, "get n0 f here/");
+        let [first] = opened(&mut lab)[..] else {
+            panic!()
+        };
+        assert_eq!(lab.took("n0"), "", "no shell was greeted");
+        lab.after(Duration::from_secs(4));
+        assert_eq!((opened(&mut lab), lab.dialled.len()), (vec![], 0));
+        if refused {
+            let event = ChannelEvent::Refused("it lends too many channels".to_owned());
+            channel(&mut lab, "n0", first, event);
+        } else {
+            lab.after(Duration::from_secs(1));
+        }
+        lab.after(Duration::ZERO);
+        assert_eq!(lab.dialled.len(), 1);
+        let [second] = opened(&mut lab)[..] else {
+            panic!()
+        };
+        // There nobody lends.
+        let event = ChannelEvent::Refused("prohibited".to_owned());
+        channel(&mut lab, "n0", second, event);
+        lab.settle();
+        assert!(lab.err().contains("[n0] no SFTP there: prohibited"));
+        assert_eq!(lab.dialled.len(), 1);
+    }
+}
+
+#[test]
+fn a_loan_that_is_used_is_not_given_up_for_another_channel() {
+    let text = "@cloud\nprovider=ssh\nname=lab\nkeyfile=/k\n@n[0-0]\nhost=10.0.0.[0-0]\n";
+    let mut lab = borrowing_for(text, "get n0 f here/");
+    let [one] = opened(&mut lab)[..] else {
+        panic!()
+    };
+    channel(&mut lab, "n0", one, ChannelEvent::Opened);
+    // Its server may take its time.
+    lab.after(Duration::from_secs(6));
+    assert_eq!((opened(&mut lab), lab.dialled.len()), (vec![], 0));
+    let id = lab.id("n0");
+    let fault = Fault::Dropped("the session has ended".to_owned());
+    lab.link(id, 0, LifeEvent::Fault(fault));
+    lab.settle();
+    assert!(lab.err().contains("[n0] lost: the session has ended"));
+    assert_eq!(lab.dialled.len(), 0);
 }

@@ -89,8 +89,6 @@ pub(super) struct Cache {
     alone: BTreeSet<usize>,
     waited: Duration,
     looked: Option<Instant>,
-    /// All that was read, in bytes.
-    read: u64,
 }
 
 impl Cache {
@@ -107,7 +105,6 @@ impl Cache {
             alone: BTreeSet::new(),
             waited: Duration::ZERO,
             looked: None,
-            read: 0,
         }
     }
 
@@ -160,7 +157,6 @@ impl Cache {
             }
         }
         self.held += cost;
-        self.read += length;
         let piece = Piece {
             data: None,
             size: cost,
@@ -225,10 +221,7 @@ impl Cache {
 
     /// A node needs nothing at all any more.
     pub(super) fn left(&mut self, node: usize) {
-        let keys: Vec<(usize, u64)> = self.pieces.keys().copied().collect();
-        for (item, block) in keys {
-            self.taken(node, item, block);
-        }
+        self.taken_all(node);
         self.ready.remove(&node);
         self.starved.remove(&node);
     }
@@ -270,26 +263,21 @@ impl Cache {
     /// Nobody waits for a node any more: it reads for itself.
     pub(super) fn leave_alone(&mut self, node: usize) {
         if self.alone.insert(node) {
-            self.left_to_itself(node);
+            self.taken_all(node);
+            self.ready.insert(node);
         }
     }
 
-    fn left_to_itself(&mut self, node: usize) {
+    fn taken_all(&mut self, node: usize) {
         let keys: Vec<(usize, u64)> = self.pieces.keys().copied().collect();
         for (item, block) in keys {
             self.taken(node, item, block);
         }
-        self.ready.insert(node);
     }
 
     #[cfg(test)]
     pub(super) fn held(&self) -> u64 {
         self.held
-    }
-
-    #[cfg(test)]
-    pub(super) fn read(&self) -> u64 {
-        self.read
     }
 }
 
@@ -340,9 +328,10 @@ mod tests {
         cache.take_ready();
         assert_eq!(cache.take_ready(), [0; 0]);
         for block in 0..ahead {
-            assert!(take(&mut cache, 0, block, &others));
+            let (supply, reads) = cache.get(0, (0, 0), (0, block), SIZE, &others);
+            assert!(matches!(supply, Supply::Here(_)) && !reads, "{block}");
+            cache.taken(0, 0, block);
         }
-        assert_eq!(cache.read(), ahead * BLOCK);
         assert_eq!(cache.held(), 0);
         assert_eq!(cache.take_ready(), [1]);
     }

@@ -1,10 +1,12 @@
 //! What carries bytes between the nodes' channels, the engines and the disk.
 
+use super::super::fleet::Run;
 use super::super::{App, Effect};
 use super::disk::DiskNews;
 use super::{COMPLAINT_MAX, Engine, Member, TICK, Ticket, Transfer, Work, YOUNG};
 use crate::model::NodeId;
 use crate::session::channel::{ChannelEvent, ChannelId};
+use crate::session::life::Event as LifeEvent;
 use crate::session::sftp::client::Broken;
 use std::time::Instant;
 
@@ -28,8 +30,15 @@ impl App {
             return true;
         }
         match event {
-            ChannelEvent::Opened => self.effects.push_back(Effect::Flush(id)),
+            ChannelEvent::Opened => {
+                let transfer = self.transfers.get_mut(job);
+                if let Some(member) = transfer.and_then(|t| t.members.get_mut(at)) {
+                    member.opened = true;
+                }
+                self.effects.push_back(Effect::Flush(id));
+            },
             ChannelEvent::Data(bytes) => {
+                self.stirs(job, at);
                 let up = self.with_upload(now, job, at, |upload, view| {
                     upload.receive(now, bytes, view)
                 });
@@ -51,8 +60,10 @@ impl App {
             },
             ChannelEvent::Eof => {},
             ChannelEvent::Refused(why) => {
-                let why = format!("no SFTP there: {why}");
-                self.member_failed(now, job, at, &why);
+                if !self.transfers_alone(now, id, why) {
+                    let why = format!("no SFTP there: {why}");
+                    self.member_failed(now, job, at, &why);
+                }
             },
             ChannelEvent::Closed(status) => {
                 let transfer = self.transfers.get(job);
@@ -83,6 +94,7 @@ impl App {
             return false;
         };
         let now = self.now;
+        self.stirs(job, at);
         let transfer = self.transfers.get_mut(job);
         let member = transfer.and_then(|transfer| transfer.members.get_mut(at));
         let Some(member) = member else { return true };
@@ -111,6 +123,13 @@ impl App {
             self.transfers.urgent |= news == Some(true);
         }
         true
+    }
+
+    fn stirs(&mut self, job: u64, at: usize) {
+        let transfer = self.transfers.get_mut(job);
+        if let Some(member) = transfer.and_then(|transfer| transfer.members.get_mut(at)) {
+            member.quiet.stirs();
+        }
     }
 
     /// News of the disk.
@@ -156,6 +175,46 @@ impl App {
                     self.settle_member(now, job, at);
                 }
             }
+        }
+    }
+
+    /// The session does not lend its connection, or has no room for another channel: nothing was copied
+    /// over it, and one of our own is made. False where it is no loan, or was used already.
+    fn transfers_alone(&mut self, now: Instant, id: NodeId, why: &str) -> bool {
+        let unused = |run: &Run| run.life.is_lent() && run.shell.is_none();
+        let mut members: Vec<&mut Member> = self
+            .transfers
+            .list
+            .iter_mut()
+            .flat_map(|transfer| &mut transfer.members)
+            .filter(|member| member.id == id && !member.over)
+            .collect();
+        if !self.fleet.get(id).is_some_and(unused) || members.iter().any(|member| member.opened) {
+            return false;
+        }
+        for member in &mut members {
+            (member.engine, member.asked_at) = (None, None);
+            if let Some(channel) = member.channel.take() {
+                self.transfers.routes.remove(&(id, channel));
+            }
+        }
+        self.tell_event(id, &LifeEvent::NotOpened(why.to_owned()));
+        self.end_loan(now, id);
+        true
+    }
+
+    /// A session that does not open a channel is not waited for.
+    fn end_silent_loans(&mut self, now: Instant) {
+        let late = |member: &Member| {
+            let run = self.fleet.get(member.id).filter(|run| run.life.is_lent());
+            let since = member.asked_at.filter(|_| !member.opened && !member.over);
+            let waited = since.map(|since| now.saturating_duration_since(since));
+            run.is_some_and(|run| waited >= Some(run.life.loan_patience()))
+        };
+        let members = self.transfers.list.iter().flat_map(|t| &t.members);
+        let late: Vec<NodeId> = members.filter(|m| late(m)).map(|m| m.id).collect();
+        for id in late {
+            self.transfers_alone(now, id, "it does not answer");
         }
     }
 
@@ -207,7 +266,9 @@ impl App {
                 source.cache.tick(now);
             }
         }
+        self.end_silent_loans(now);
         self.end_silent(now);
+        self.tell_silent(now);
         self.show_progress();
         let some = !self.transfers.list.is_empty();
         self.transfers.tick_at = some.then(|| now + TICK);

@@ -73,7 +73,7 @@ impl App {
             self.effects.push_back(Effect::Disk(ticket, ask));
         }
         if fresh {
-            self.transfers.routes.insert((id, channel), job);
+            self.transfers.routes.insert((id, channel), (job, at));
             let request = ChannelRequest::exec(command());
             self.effects
                 .push_back(Effect::OpenChannel(id, channel, request));

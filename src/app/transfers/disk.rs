@@ -93,8 +93,8 @@ pub enum DiskAsk {
 /// What came of it. Errors are for people.
 #[derive(Clone, Debug)]
 pub enum DiskNews {
-    /// What there is, or what is wrong with what was named.
-    Listed(Result<Vec<Found>, Vec<(PathBuf, String)>>),
+    /// What there is.
+    Listed(Listing),
     /// The piece; whole, but at the end of the file.
     Block(Result<Arc<[u8]>, String>),
     /// The digest.
@@ -105,6 +105,17 @@ pub enum DiskNews {
     Written(usize, Result<(), String>),
     /// It was done.
     Done(Result<(), String>),
+}
+
+/// What was named, as far as it is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// All that can be copied.
+    pub found: Vec<Found>,
+    /// What cannot, and why.
+    pub wrong: Vec<(PathBuf, String)>,
+    /// So many files and folders were named, found or not.
+    pub named: usize,
 }
 
 /// A file, folder or link of this machine that is to be copied.

@@ -19,8 +19,8 @@ use crate::session::channel::{ChannelId, ChannelKind, ChannelRequest};
 use crate::session::sftp::download::{Download, Place};
 use crate::session::sftp::plan::How;
 use crate::session::sftp::upload::{Upload, Wish};
-use disk::{DiskAsk, Found};
-use put::{Planned, Source, View};
+use disk::DiskAsk;
+use put::{Source, View};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -69,6 +69,13 @@ impl Engine {
         }
     }
 
+    fn unanswered(&self) -> usize {
+        match self {
+            Self::Up(upload) => upload.unanswered(),
+            Self::Down(download) => download.unanswered(),
+        }
+    }
+
     fn is_done(&self) -> bool {
         match self {
             Self::Up(upload) => upload.is_done(),
@@ -84,12 +91,14 @@ pub(super) struct Member {
     channel: Option<ChannelId>,
     /// When that was asked for.
     asked_at: Option<Instant>,
+    /// It is open.
+    opened: bool,
     engine: Option<Engine>,
+    quiet: progress::Quiet,
     /// Counts digests there.
     checker: Option<check::Checker>,
     complaint: Vec<u8>,
-    /// Files that failed.
-    faults: usize,
+    count: over::Count,
     over: bool,
     /// How much has arrived, in bytes and files.
     moved: u64,
@@ -118,6 +127,8 @@ struct Transfer {
     members: Vec<Member>,
     began: Instant,
     cancelled: bool,
+    /// Some of what was named cannot be copied to any node.
+    lacking: bool,
     /// Faults of this machine that were told.
     told: Vec<String>,
     /// Digests of files here.
@@ -145,7 +156,7 @@ pub(super) struct Transfers {
     tickets: HashMap<u64, (u64, Ticket)>,
     last_ticket: u64,
     last_key: u64,
-    routes: HashMap<(NodeId, ChannelId), u64>,
+    routes: HashMap<(NodeId, ChannelId), (u64, usize)>,
     tick_at: Option<Instant>,
     /// Something has to be looked at without any event.
     urgent: bool,
@@ -164,10 +175,7 @@ impl Transfers {
 
     /// The transfer that a channel belongs to, and the node's place in it.
     fn find(&self, id: NodeId, channel: ChannelId) -> Option<(u64, usize)> {
-        let job = *self.routes.get(&(id, channel))?;
-        let members = &self.get(job)?.members;
-        let at = members.iter().position(|member| member.id == id)?;
-        Some((job, at))
+        self.routes.get(&(id, channel)).copied()
     }
 
     fn ticket(&mut self, job: u64, ticket: Ticket) -> u64 {
@@ -250,10 +258,12 @@ impl App {
             id,
             channel: None,
             asked_at: None,
+            opened: false,
             engine: None,
+            quiet: progress::Quiet::default(),
             checker: None,
             complaint: Vec::new(),
-            faults: 0,
+            count: over::Count::default(),
             over: false,
             moved: 0,
             whole: 0,
@@ -272,66 +282,13 @@ impl App {
             members: ids.into_iter().map(member).collect(),
             began: now,
             cancelled: false,
+            lacking: false,
             told: Vec::new(),
             here: check::Here::default(),
             pace: progress::Pace::default(),
         });
         self.transfers.tick_at.get_or_insert(now + TICK);
         Ok(job)
-    }
-
-    /// It is known what there is to put.
-    fn files_listed(
-        &mut self,
-        now: Instant,
-        job: u64,
-        result: std::result::Result<Vec<Found>, Vec<(PathBuf, String)>>,
-    ) {
-        let planned = match result {
-            Err(wrong) => {
-                for (path, why) in wrong {
-                    let path = path.display();
-                    self.error(&Error::failed(format!("put: {path}: {why}")));
-                }
-                None
-            },
-            Ok(found) => match put::plan(found) {
-                Ok(planned) => {
-                    for text in &planned.left_out {
-                        self.notice(&format!("put: left out: {text}"));
-                    }
-                    Some(planned)
-                },
-                Err(why) => {
-                    self.error(&Error::failed(format!("put: {why}")));
-                    None
-                },
-            },
-        };
-        let first_key = self.transfers.last_key + 1;
-        let others = self.transfers.list.len().saturating_sub(1);
-        let Some(transfer) = self.transfers.get_mut(job) else {
-            return;
-        };
-        let members = 0..transfer.members.len();
-        let Some(Planned { plan, paths, .. }) = planned else {
-            for at in members {
-                self.member_over(now, job, at, crate::model::Outcome::Exit(1));
-            }
-            return;
-        };
-        let count = paths.len();
-        transfer.work = Work::Put(Box::new(Source {
-            size: plan.size(),
-            plan: Rc::new(plan),
-            paths,
-            first_key,
-            cache: cache::Cache::new(others),
-        }));
-        self.transfers.last_key += count as u64;
-        for at in members {
-            self.begin_member(job, at);
-        }
     }
 
     /// Opens a node's channel, if its connection is there and it is known what to do.
@@ -368,7 +325,7 @@ impl App {
         member.channel = Some(channel);
         member.asked_at = self.now;
         let id = member.id;
-        self.transfers.routes.insert((id, channel), job);
+        self.transfers.routes.insert((id, channel), (job, at));
         let request = ChannelRequest {
             kind: ChannelKind::Subsystem("sftp".to_owned()),
             pty: None,

@@ -11,8 +11,29 @@ use crate::session::sftp::plan::Fault;
 use crate::target::fold;
 use std::time::Instant;
 
-/// So many faults of one node are told one by one.
-const FAULTS_TOLD: usize = 10;
+/// So many of a kind are told one by one.
+pub(super) const FAULTS_TOLD: usize = 10;
+
+/// What was not copied to a node, or of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    /// Files that failed there.
+    failed: usize,
+    /// Files that failed here.
+    here: usize,
+    /// What is no failure.
+    mild: usize,
+}
+
+impl Count {
+    fn of(&mut self, fault: &Fault) -> &mut usize {
+        match fault {
+            Fault { mild: true, .. } => &mut self.mild,
+            Fault { here: true, .. } => &mut self.here,
+            _ => &mut self.failed,
+        }
+    }
+}
 
 impl App {
     /// Tells what failed on a node, and looks whether all is done there.
@@ -20,7 +41,7 @@ impl App {
         let Some(transfer) = self.transfers.get_mut(job) else {
             return;
         };
-        let cancelled = transfer.cancelled;
+        let (cancelled, lacking) = (transfer.cancelled, transfer.lacking);
         let Some(member) = transfer.members.get_mut(at) else {
             return;
         };
@@ -30,50 +51,66 @@ impl App {
             None => return,
         };
         let done = member.engine.as_ref().is_some_and(Engine::is_done);
-        let mut nth = member.faults;
-        member.faults += faults.iter().filter(|fault| !fault.mild).count();
-        let failed = member.faults;
         let id = member.id;
+        let mut count = member.count;
+        for fault in &faults {
+            *member.count.of(fault) += 1;
+        }
+        let failed = lacking || member.count.failed + member.count.here > 0;
         for fault in faults {
-            self.tell_fault(job, id, &fault, nth);
-            nth += usize::from(!fault.mild);
+            let nth = count.of(&fault);
+            *nth += 1;
+            if fault.here {
+                self.tell_fault_here(job, &fault);
+            } else if *nth <= FAULTS_TOLD {
+                self.tell_fault(job, id, &fault);
+            }
         }
         if !done {
             return;
         }
-        if failed > FAULTS_TOLD {
-            self.notice_of(id, &format!("{} more files failed", failed - FAULTS_TOLD));
-        }
         let outcome = match failed {
             _ if cancelled => Outcome::Interrupted,
-            0 => Outcome::Exit(0),
-            _ => Outcome::Exit(1),
+            false => Outcome::Exit(0),
+            true => Outcome::Exit(1),
         };
         self.member_over(now, job, at, outcome);
     }
 
-    fn tell_fault(&mut self, job: u64, id: NodeId, fault: &Fault, nth: usize) {
-        let path = String::from_utf8_lossy(&fault.path).into_owned();
+    /// All nodes lack the same file.
+    fn tell_fault_here(&mut self, job: u64, fault: &Fault) {
+        let path = String::from_utf8_lossy(&fault.path);
         let Some(transfer) = self.transfers.get_mut(job) else {
             return;
         };
-        let word = transfer.word;
-        if fault.here {
-            // All nodes lack the same file.
-            let text = format!("{word}: {path}: {}", fault.why);
-            if !transfer.told.contains(&text) {
-                transfer.told.push(text.clone());
-                self.error(&Error::failed(text));
+        let text = format!("{}: {path}: {}", transfer.word, fault.why);
+        if transfer.told.len() < FAULTS_TOLD && !transfer.told.contains(&text) {
+            transfer.told.push(text.clone());
+            self.error(&Error::failed(text));
+        }
+    }
+
+    fn tell_fault(&mut self, job: u64, id: NodeId, fault: &Fault) {
+        let path = String::from_utf8_lossy(&fault.path);
+        let hint = match self.transfers.get(job).map(|transfer| &transfer.work) {
+            // What was meant may have been a folder here.
+            Some(Work::Get(sink)) if sink.last_of_several(&fault.path) && !path.contains('/') => {
+                format!(" (a new folder here is {path}/)")
+            },
+            _ => String::new(),
+        };
+        self.notice_of(id, &format!("{path}: {}{hint}", fault.why));
+    }
+
+    /// How much of a node was not told.
+    fn tell_more(&mut self, id: NodeId, count: Count) {
+        for (count, what) in [
+            (count.failed, "files failed"),
+            (count.mild, "were left out, or grew while they were read"),
+        ] {
+            if let more @ 1.. = count.saturating_sub(FAULTS_TOLD) {
+                self.notice_of(id, &format!("{more} more {what}"));
             }
-        } else if nth < FAULTS_TOLD {
-            let hint = match &transfer.work {
-                // What was meant may have been a folder here.
-                Work::Get(sink) if sink.last_of_several(&fault.path) && !path.contains('/') => {
-                    format!(" (a new folder here is {path}/)")
-                },
-                _ => String::new(),
-            };
-            self.notice_of(id, &format!("{path}: {}{hint}", fault.why));
         }
     }
 
@@ -101,7 +138,7 @@ impl App {
         if let Some(engine) = member.engine.take() {
             (member.moved, member.whole) = (engine.moved(), engine.whole());
         }
-        let id = member.id;
+        let (id, count) = (member.id, member.count);
         let checker = member.checker.take().map(|checker| checker.channel);
         let channels = [member.channel.take(), checker];
         if let Work::Put(source) = &mut transfer.work {
@@ -114,6 +151,7 @@ impl App {
         if let Some(run) = self.fleet.get_mut(id) {
             run.transfers = run.transfers.saturating_sub(1);
         }
+        self.tell_more(id, count);
         self.job_ended(now, job, id, outcome, None);
     }
 
@@ -128,9 +166,18 @@ impl App {
         if self.transfers.list.is_empty() {
             self.transfers.tick_at = None;
         }
-        let failed = transfer.cancelled || transfer.members.iter().any(|member| member.faults > 0);
+        let here = transfer.members.iter().map(|member| member.count.here);
+        let untold = here.max().unwrap_or(0).saturating_sub(transfer.told.len());
+        if untold > 0 {
+            let text = format!("{}: {untold} more files failed", transfer.word);
+            self.error(&Error::failed(text));
+        }
+        let whole = |member: &super::Member, count| member.whole >= count;
         if let Work::Put(source) = &transfer.work
-            && failed
+            && !transfer
+                .members
+                .iter()
+                .all(|m| whole(m, source.paths.len()))
         {
             // What was read to its end is closed already.
             for item in 0..source.paths.len() {

@@ -2,7 +2,7 @@
 
 use super::super::App;
 use super::{Engine, Member, Transfer, Work};
-use crate::model::Size;
+use crate::model::{NodeId, Size};
 use crate::output::status::duration;
 use crate::term::width::{truncate, width};
 use crate::ui::style::{Palette, Role};
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 /// Nodes that have a row of their own at most.
 const ROWS: usize = 6;
+
+/// A node that says nothing for this long is told.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// How fast it goes.
 #[derive(Debug, Default)]
@@ -46,6 +49,40 @@ impl Pace {
         };
         let rate = format!(", {}/s", amount(self.rate));
         vec![(2, rate), (1, format!(", {left} left"))]
+    }
+}
+
+/// A node from which nothing comes, although it was asked something.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    /// It is awaited since then.
+    since: Option<Instant>,
+    /// For so long.
+    span: Duration,
+    told: bool,
+}
+
+impl Quiet {
+    /// Bytes have come, or have left for it.
+    pub(super) fn stirs(&mut self) {
+        (self.since, self.span) = (None, Duration::ZERO);
+    }
+
+    /// Time has passed; `waits`: it has something to answer. True, once, if it should be told.
+    fn look(&mut self, now: Instant, waits: bool) -> bool {
+        if !waits {
+            self.stirs();
+            return false;
+        }
+        let since = *self.since.get_or_insert(now);
+        self.span = now.saturating_duration_since(since);
+        self.span >= QUIET && !std::mem::replace(&mut self.told, true)
+    }
+
+    /// What a row says of it.
+    fn part(&self) -> Option<(u8, String)> {
+        let text = format!(", nothing for {}", duration(self.span));
+        (self.span >= QUIET).then_some((1, text))
     }
 }
 
@@ -116,6 +153,17 @@ impl Transfer {
         self.pace.look(now, sum);
     }
 
+    /// The nodes that have said nothing for long.
+    pub(super) fn silent(&mut self, now: Instant) -> Vec<NodeId> {
+        let members = self.members.iter_mut().filter(|member| !member.over);
+        let silent = members.filter_map(|member| {
+            let engine = member.engine.as_ref().filter(|engine| engine.is_begun());
+            let waits = engine.is_some_and(|engine| engine.unanswered() > 0);
+            member.quiet.look(now, waits).then_some(member.id)
+        });
+        silent.collect()
+    }
+
     fn total_row(&self, columns: usize) -> String {
         let sizes = self.members.iter().map(|member| self.size_of(member));
         let (size, moved) = (sizes.sum::<u64>(), self.pace.moved);
@@ -130,7 +178,14 @@ impl Transfer {
             parts.push((0, format!(": {}%", percent.min(100))));
             parts.push((3, format!(" of {}", amount(size))));
         }
-        parts.extend(self.pace.parts(size));
+        let quiet = match &self.members[..] {
+            [only] => only.quiet.part(),
+            _ => None,
+        };
+        match quiet {
+            Some(part) => parts.push(part),
+            None => parts.extend(self.pace.parts(size)),
+        }
         let done = self.members.iter().filter(|member| member.over).count();
         if self.members.len() > 1 {
             let count = self.members.len();
@@ -148,7 +203,10 @@ impl Transfer {
             (Some(engine), None) if !engine.is_begun() => parts.push((0, "waiting".to_owned())),
             (Some(_), percent) => {
                 parts.push((0, format!("{}%", percent.unwrap_or(0).min(100))));
-                parts.extend(member.pace.parts(size));
+                match member.quiet.part() {
+                    Some(part) => parts.push(part),
+                    None => parts.extend(member.pace.parts(size)),
+                }
             },
         }
         fit(parts, columns)
@@ -156,6 +214,18 @@ impl Transfer {
 }
 
 impl App {
+    /// Nodes that hang are told: disks and lines may stall, so they are not given up.
+    pub(super) fn tell_silent(&mut self, now: Instant) {
+        let transfers = self.transfers.list.iter_mut();
+        let silent: Vec<NodeId> = transfers
+            .flat_map(|transfer| transfer.silent(now))
+            .collect();
+        for id in silent {
+            let text = format!("its SFTP server has said nothing for {} s", QUIET.as_secs());
+            self.notice_of(id, &text);
+        }
+    }
+
     /// In a batch on a terminal, rows that are written again and again say how far it is; in pipes
     /// there is nothing of it.
     pub(super) fn show_progress(&mut self) {
@@ -251,6 +321,28 @@ mod tests {
             (0, ""),
         ] {
             assert_eq!(fit(parts(), columns), text);
+        }
+    }
+
+    #[test]
+    fn a_node_that_says_nothing_is_told_once_and_its_row_says_for_how_long() {
+        #[expect(clippy::disallowed_methods, reason = "any point in time serves")]
+        let now = Instant::now();
+        let mut quiet = Quiet::default();
+        for (at, waits, told, row) in [
+            (0, false, false, None),
+            (100, true, false, None),
+            (129, true, false, None),
+            (130, true, true, Some(", nothing for 30s")),
+            (190, true, false, Some(", nothing for 1m30s")),
+            // It stirs.
+            (191, false, false, None),
+            (192, true, false, None),
+            (292, true, false, Some(", nothing for 1m40s")),
+        ] {
+            let look = quiet.look(now + Duration::from_secs(at), waits);
+            let part = quiet.part().map(|(_, text)| text);
+            assert_eq!((look, part.as_deref()), (told, row), "{at}");
         }
     }
 

@@ -1,14 +1,19 @@
 //! The files that are put: the plan of what goes where, and the pieces that nodes ask for.
 
+use super::super::App;
 use super::cache::{Cache, Others};
-use super::disk::{DiskAsk, FileKey, Found, FoundKind};
-use super::{Engine, Member};
+use super::disk::{DiskAsk, FileKey, Found, FoundKind, Listing};
+use super::over::FAULTS_TOLD;
+use super::{Engine, Member, Work};
+use crate::error::Error;
+use crate::model::Outcome;
 use crate::session::sftp::plan::{Folder, Item, Plan, What, is_part_name, name};
 use crate::session::sftp::upload::{Blocks, Supply};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What is put, for all nodes.
 #[derive(Debug)]
@@ -24,15 +29,15 @@ pub(super) struct Source {
 
 /// A plan, and where its items are here.
 #[derive(Debug)]
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    pub(super) paths: Vec<Arc<Path>>,
+struct Planned {
+    plan: Plan,
+    paths: Vec<Arc<Path>>,
     /// What is left out, and why.
-    pub(super) left_out: Vec<String>,
+    left_out: Vec<String>,
 }
 
-/// Makes the plan of what was found, or says why there is none.
-pub(super) fn plan(found: Vec<Found>) -> Result<Planned, String> {
+/// Makes the plan of what was found, of so much that was named; or says why there is none.
+fn plan(found: Vec<Found>, named: usize) -> Result<Planned, String> {
     let mut left_out = Vec::new();
     let mut seen = HashSet::new();
     let (mut folders, mut items) = (Vec::new(), Vec::new());
@@ -95,11 +100,74 @@ pub(super) fn plan(found: Vec<Found>) -> Result<Planned, String> {
         });
         paths.push(Arc::from(found.path));
     }
+    plan.missing = named.saturating_sub(plan.tops());
     Ok(Planned {
         plan,
         paths,
         left_out,
     })
+}
+
+impl App {
+    /// It is known what there is to put.
+    pub(super) fn files_listed(&mut self, now: Instant, job: u64, listing: Listing) {
+        let Listing {
+            found,
+            wrong,
+            named,
+        } = listing;
+        let lacking = !wrong.is_empty();
+        for (path, why) in wrong.iter().take(FAULTS_TOLD) {
+            let path = path.display();
+            self.error(&Error::failed(format!("put: {path}: {why}")));
+        }
+        if let more @ 1.. = wrong.len().saturating_sub(FAULTS_TOLD) {
+            let text = format!("put: {more} more cannot be copied");
+            self.error(&Error::failed(text));
+        }
+        let nothing = found.is_empty() && lacking;
+        let planned = match plan(found, named) {
+            _ if nothing => None,
+            Ok(planned) => {
+                for text in planned.left_out.iter().take(FAULTS_TOLD) {
+                    self.notice(&format!("put: left out: {text}"));
+                }
+                if let more @ 1.. = planned.left_out.len().saturating_sub(FAULTS_TOLD) {
+                    self.notice(&format!("put: left out: {more} more"));
+                }
+                Some(planned)
+            },
+            Err(why) => {
+                self.error(&Error::failed(format!("put: {why}")));
+                None
+            },
+        };
+        let first_key = self.transfers.last_key + 1;
+        let others = self.transfers.list.len().saturating_sub(1);
+        let Some(transfer) = self.transfers.get_mut(job) else {
+            return;
+        };
+        transfer.lacking = lacking;
+        let members = 0..transfer.members.len();
+        let Some(Planned { plan, paths, .. }) = planned else {
+            for at in members {
+                self.member_over(now, job, at, Outcome::Exit(1));
+            }
+            return;
+        };
+        let count = paths.len();
+        transfer.work = Work::Put(Box::new(Source {
+            size: plan.size(),
+            plan: Rc::new(plan),
+            paths,
+            first_key,
+            cache: Cache::new(others),
+        }));
+        self.transfers.last_key += count as u64;
+        for at in members {
+            self.begin_member(job, at);
+        }
+    }
 }
 
 /// What one node sees of it.

@@ -24,7 +24,7 @@ const COPY: &[Flag] = &[
     copy_flag(
         None,
         "resume",
-        "Go on with what an earlier run left unfinished.",
+        "Go on with what an earlier run left unfinished, and keep what this one leaves.",
     ),
     copy_flag(
         None,
@@ -76,8 +76,9 @@ pub(super) const GET: Spec = Spec {
     help: "FILE of each node becomes FILE.NODE; with -r, NODE/FILE. Wildcards in FILE are the \
            nodes' files. The last word is the folder for them, DIR, if it ends in a slash (then \
            it is made) or is a folder here and FILE stands before it; else they go to dust's own \
-           folder. A file has its name only when it is whole. Links stay links. A failure is told with its \
-           node and file, and the others go on; Ctrl-C removes what is not whole.",
+           folder. A file has its name only when it is whole. Links that are named are \
+           followed, those in folders stay links. A failure is told with its node and file, and \
+           the others go on. Ctrl-C removes what is not whole, unless --resume is given.",
     examples: &[
         "get worker* /var/log/syslog",
         "get -r worker[0-2] /etc/nginx configs/",
@@ -102,8 +103,8 @@ pub(super) const PUT: Spec = Spec {
            copy. Of the last two words, the one that names nodes is the target; @ before it \
            makes that certain. A file has its name only when it is whole, in place of one that \
            was there. Links that are named are followed, those in folders stay links. A failure \
-           is told with its node and file, and the others go on; Ctrl-C removes what is not \
-           whole.",
+           is told with its node and file, and the others go on. Ctrl-C removes what is not \
+           whole, unless --resume is given.",
     examples: &[
         "put app.conf worker* /etc/app/",
         "put -r site @worker[0-2] /var/www",

@@ -2,7 +2,7 @@
 
 use super::read::facts;
 use super::why;
-use crate::app::disk::{Found, FoundKind};
+use crate::app::disk::{Found, FoundKind, Listing};
 use crate::session::sftp::pattern;
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -13,20 +13,20 @@ const DEPTH_MAX: usize = 256;
 
 type Wrong = Vec<(PathBuf, String)>;
 
-/// All of it, or what is wrong with it.
-pub(super) fn list(paths: &[PathBuf], deep: bool) -> Result<Vec<Found>, Wrong> {
+/// All that can be copied of it, and what cannot.
+pub(super) fn list(paths: &[PathBuf], deep: bool) -> Listing {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    let paths: Vec<PathBuf> = paths.iter().flat_map(|path| expand(path)).collect();
+    let count = paths.len();
     for path in paths {
-        for path in expand(path) {
-            if let Err(error) = named(&path, deep, &mut found, &mut wrong) {
-                wrong.push((path, error));
-            }
+        if let Err(error) = named(&path, deep, &mut found, &mut wrong) {
+            wrong.push((path, error));
         }
     }
-    if wrong.is_empty() {
-        Ok(found)
-    } else {
-        Err(wrong)
+    Listing {
+        found,
+        wrong,
+        named: count,
     }
 }
 
@@ -110,30 +110,24 @@ fn enter(
     }
 }
 
-/// The paths that a wildcard means; the path itself where it means none, or is a file's name.
+/// The paths that a wildcard means; the path itself where it means none. A part that is a name there is
+/// that name: dust's own folder may be called `a[1]`.
 fn expand(path: &Path) -> Vec<PathBuf> {
-    if !pattern::is_wild(path.as_os_str().as_bytes()) || fs::symlink_metadata(path).is_ok() {
+    if !pattern::is_wild(path.as_os_str().as_bytes()) {
         return vec![path.to_owned()];
     }
     let mut found = vec![PathBuf::new()];
     for part in path.components() {
         let name = part.as_os_str();
-        if !pattern::is_wild(name.as_bytes()) {
-            for path in &mut found {
-                path.push(name);
-            }
-            continue;
-        }
+        let is_wild = pattern::is_wild(name.as_bytes());
         found = found
             .into_iter()
             .flat_map(|folder| {
-                let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-                let names = entries.map(|entry| entry.file_name());
-                let fit =
-                    |other: &std::ffi::OsString| pattern::fits(name.as_bytes(), other.as_bytes());
-                let mut names: Vec<_> = names.filter(fit).collect();
-                names.sort();
-                names.into_iter().map(move |name| folder.join(name))
+                let literal = folder.join(name);
+                if !is_wild || fs::symlink_metadata(&literal).is_ok() {
+                    return vec![literal];
+                }
+                fitting(&folder, name.as_bytes())
             })
             .collect();
     }
@@ -142,4 +136,40 @@ fn expand(path: &Path) -> Vec<PathBuf> {
         found.push(path.to_owned());
     }
     found
+}
+
+/// What in a folder fits a wildcard, in order.
+fn fitting(folder: &Path, wild: &[u8]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let mut names: Vec<_> = names
+        .filter(|name| pattern::fits(wild, name.as_bytes()))
+        .collect();
+    names.sort();
+    names.into_iter().map(|name| folder.join(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_listed_is_told_beside_what_can() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        let deep = root.join("top").join("d/".repeat(DEPTH_MAX));
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("f"), "").unwrap();
+        fs::write(root.join("top/z"), "").unwrap();
+        let paths = ["top", "no", "top/z*", "*.no"].map(|name| root.join(name));
+        let listing = list(&paths, true);
+        let wrong: Vec<_> = listing.wrong.iter().map(|(path, _)| path.clone()).collect();
+        let [_, no, _, none] = &paths;
+        // Without the slash at its end.
+        let deep: PathBuf = deep.components().collect();
+        assert_eq!(wrong, [deep, no.clone(), none.clone()]);
+        let goes: Vec<_> = listing.found.iter().map(|found| &found.goes[..]).collect();
+        assert!(goes.ends_with(&[b"top/z", b"z"]), "{goes:?}");
+        assert_eq!((goes.len(), listing.named), (1 + DEPTH_MAX + 2, 4));
+    }
 }

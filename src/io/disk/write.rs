@@ -1,11 +1,11 @@
 //! Files that are written. Each grows under a name of its own, and is given its final name when it is
-//! whole; what is not whole when dust ends is removed.
+//! whole; what is not whole when dust ends is removed, unless it is to be gone on with.
 
 use super::below::{folder_of, make, name, open_folder};
 use super::read::digest_of;
 use super::why;
 use crate::app::disk::{Below, DiskAsk, DiskNews, FileKey};
-use crate::session::sftp::plan::Facts;
+use crate::session::sftp::plan::{Facts, part_name};
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, futimens};
 use nix::sys::time::TimeSpec;
@@ -132,7 +132,7 @@ impl Copies {
             file,
             folder,
             part,
-            ours: true,
+            ours: !resume,
         };
         self.0.insert(key, copy);
         Ok(meta.len())
@@ -149,6 +149,8 @@ impl Copies {
         let mut copy = self.0.remove(&key).ok_or_else(gone)?;
         let length = copy.file.metadata()?.len();
         if length != size {
+            // Nor would it be right after it was gone on with.
+            copy.ours = true;
             let text = format!("{length} of {size} bytes were written");
             return Err(io::Error::other(text));
         }
@@ -204,11 +206,12 @@ fn link(place: &Below, to: &[u8]) -> io::Result<()> {
     }
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
-    let part = format!(".dust-{:016x}.part", u64::from_be_bytes(random));
-    symlinkat(to, &folder, part.as_str())?;
-    let renamed = renameat(&folder, part.as_str(), &folder, name(&last)?);
+    let part = part_name(&last, &Facts::default(), Some(u64::from_be_bytes(random)));
+    let part = name(&part)?;
+    symlinkat(to, &folder, part)?;
+    let renamed = renameat(&folder, part, &folder, name(&last)?);
     if renamed.is_err() {
-        let _ = unlinkat(&folder, part.as_str(), UnlinkatFlags::NoRemoveDir);
+        let _ = unlinkat(&folder, part, UnlinkatFlags::NoRemoveDir);
     }
     Ok(renamed?)
 }
@@ -340,11 +343,18 @@ mod tests {
             assert!(copies.serve(DiskAsk::Leave { key, keep }).is_none());
             assert_eq!(names().len(), left);
         }
+        // The end of dust keeps what is gone on with; what has become too long goes.
         assert_eq!(create(copies, below(root, &["part"]), true), Ok(4));
+        drop(std::mem::take(copies));
+        assert_eq!(create(copies, below(root, &["part"]), true), Ok(4));
+        assert!(finish(copies, 3).unwrap_err().contains("4 of 3"));
+        assert_eq!(names(), [""; 0]);
+        assert_eq!(create(copies, below(root, &["part"]), true), Ok(0));
+        copies.serve(write);
         copies.serve(DiskAsk::Write(FileKey(1), 0, b"ab".to_vec()));
         finish(copies, 4).unwrap();
         assert_eq!(fs::read(root.join("f")).unwrap(), b"abcd");
-        // The end of dust.
+        // Else the end of dust keeps nothing.
         create(copies, below(root, &["d", "part"]), false).unwrap();
         drop(std::mem::take(copies));
         assert_eq!(names(), ["d", "f"]);

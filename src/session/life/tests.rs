@@ -384,6 +384,15 @@ fn a_sessions_connection_comes_first() {
     assert!(!script.life.is_connecting(), "there is no login");
     assert_eq!(script.on(Event::Opened), [Wish::Up]);
     assert!(script.life.is_lent() && script.life.next_deadline().is_none());
+    // Without a shell whoever needs it sees whether it is lent.
+    let mut script = Script::new(route());
+    script.life.offer_loan();
+    script.life.set_bare(true);
+    assert_eq!(script.start(), [Wish::Borrow, Wish::Up]);
+    let mut wishes = Vec::new();
+    script.life.end_loan(script.now, &mut wishes);
+    assert_eq!(wishes, [Wish::Hangup]);
+    assert_eq!(script.after(Duration::ZERO), [Wish::Resolve]);
 }
 
 #[test]

@@ -19,16 +19,6 @@ const CHUNK: u32 = 32 * 1024;
 /// What dust asks for at most at a time, in bytes: larger pieces gain nothing.
 pub const CHUNK_MAX: u32 = 128 * 1024;
 
-/// `pflags` of an open (§6.3).
-pub mod flag {
-    #![allow(missing_docs, reason = "the names are the draft's")]
-    pub const READ: u32 = 1;
-    pub const WRITE: u32 = 2;
-    pub const CREATE: u32 = 8;
-    pub const TRUNCATE: u32 = 16;
-    pub const EXCLUSIVE: u32 = 32;
-}
-
 /// What the server calls an open file.
 pub type Handle = Rc<[u8]>;
 
@@ -161,6 +151,11 @@ impl<T> Client<T> {
     /// What it can do.
     pub fn extensions(&self) -> Extensions {
         self.extensions
+    }
+
+    /// It does not replace files when it renames, whatever it said.
+    pub fn forget_replacing(&mut self) {
+        self.extensions.posix_rename = false;
     }
 
     /// The most that one read asks for, in bytes.
@@ -303,11 +298,6 @@ impl<T> Client<T> {
         self.ask(tag, kind::MKDIR, Expect::Status, |p| {
             p.string(path).attrs(attrs)
         });
-    }
-
-    /// The whole path of something (§6.11).
-    pub fn realpath(&mut self, tag: T, path: &[u8]) {
-        self.ask(tag, kind::REALPATH, Expect::Names, |p| p.string(path));
     }
 
     /// Where a link leads.

@@ -211,6 +211,11 @@ impl Download {
         self.begun
     }
 
+    /// Requests without an answer.
+    pub fn unanswered(&self) -> usize {
+        self.client.flying()
+    }
+
     /// All that could be done is done.
     pub fn is_done(&self) -> bool {
         self.done

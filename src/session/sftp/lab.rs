@@ -1,6 +1,6 @@
 //! A server for tests: files in memory, and the vices that a test asks for.
 
-use super::packet::{Attrs, Code, Fields, Packet, Short, kind};
+use super::packet::{Attrs, Code, Fields, Packet, Short, flag, kind};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -99,6 +99,8 @@ pub(super) struct Server {
     pub(super) umask: u32,
     /// What opening a file that is there for writing answers.
     pub(super) reopen: Code,
+    /// What renaming answers: OpenSSH's, and that of version 3.
+    pub(super) renames: [Code; 2],
     open: BTreeMap<Vec<u8>, Open>,
     last: u32,
     input: Vec<u8>,
@@ -127,6 +129,7 @@ pub(super) fn openssh() -> Server {
         hidden: Vec::new(),
         umask: 0,
         reopen: Code::Ok,
+        renames: [Code::Ok; 2],
         open: BTreeMap::new(),
         last: 0,
         input: Vec::new(),
@@ -266,16 +269,20 @@ impl Server {
                 let (path, flags, attrs) = (f.string()?.to_vec(), f.number()?, f.attrs()?);
                 let there = self.tree.get(&path).cloned();
                 match there {
-                    Some(Entry::File(..)) if flags & 32 != 0 => Code::Failure,
-                    Some(Entry::File(..)) if flags & 2 != 0 && self.reopen != Code::Ok => {
+                    Some(Entry::File(..)) if flags & flag::EXCLUSIVE != 0 => Code::Failure,
+                    Some(Entry::File(..))
+                        if flags & flag::WRITE != 0 && self.reopen != Code::Ok =>
+                    {
                         self.reopen
                     },
-                    Some(Entry::File(_, mode, _)) if flags & 2 != 0 && mode & 0o200 == 0 => {
+                    Some(Entry::File(_, mode, _))
+                        if flags & flag::WRITE != 0 && mode & 0o200 == 0 =>
+                    {
                         Code::PermissionDenied
                     },
                     Some(Entry::File(..)) => return Ok(self.handle(id, Open::File(path))),
                     Some(_) => Code::Failure,
-                    None if flags & 8 == 0 => Code::NoSuchFile,
+                    None if flags & flag::CREATE == 0 => Code::NoSuchFile,
                     None if !self.tree.contains_key(&parent(&path)) => Code::NoSuchFile,
                     None => {
                         let mode = attrs.mode.unwrap_or(0o666) & !self.umask;
@@ -447,6 +454,11 @@ impl Server {
     }
 
     fn rename(&mut self, from: &[u8], to: &[u8], replace: bool) -> Code {
+        let [replacing, plain] = self.renames;
+        let told = if replace { replacing } else { plain };
+        if told != Code::Ok {
+            return told;
+        }
         match self.tree.get(to) {
             Some(Entry::Folder(..)) => return Code::Failure,
             Some(_) if !replace => return Code::Failure,

@@ -33,6 +33,17 @@ pub mod kind {
     pub const EXTENDED_REPLY: u8 = 201;
 }
 
+/// `pflags` of an open (§6.3).
+pub mod flag {
+    #![allow(missing_docs, reason = "the names are the draft's")]
+    pub const READ: u32 = 1;
+    pub const WRITE: u32 = 2;
+    pub const APPEND: u32 = 4;
+    pub const CREATE: u32 = 8;
+    pub const TRUNCATE: u32 = 16;
+    pub const EXCLUSIVE: u32 = 32;
+}
+
 /// How a request ended (§7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {

@@ -24,11 +24,6 @@ impl Facts {
         let seconds = |t: i64| u32::try_from(t.max(0)).unwrap_or(u32::MAX);
         (seconds(self.accessed), seconds(self.modified))
     }
-
-    /// How many pieces it has; an empty file has one, too, so that somebody tries to read it.
-    pub fn blocks(&self) -> u64 {
-        self.size.div_ceil(BLOCK).max(1)
-    }
 }
 
 /// A folder to be made.
@@ -69,6 +64,8 @@ pub struct Plan {
     pub folders: Vec<Folder>,
     /// The files and links.
     pub items: Vec<Item>,
+    /// So much more was named, and cannot be copied.
+    pub missing: usize,
 }
 
 impl Plan {
@@ -79,6 +76,13 @@ impl Plan {
             What::Link(_) => 0,
         });
         sizes.fold(0, u64::saturating_add)
+    }
+
+    /// How much of it goes to the destination itself; what is missing would go there, too.
+    pub fn tops(&self) -> usize {
+        let folders = self.folders.iter().map(|folder| &folder.path);
+        let paths = folders.chain(self.items.iter().map(|item| &item.path));
+        paths.filter(|path| !path.contains(&b'/')).count() + self.missing
     }
 }
 

@@ -169,6 +169,11 @@ impl Upload {
         self.stage != Stage::Greeting
     }
 
+    /// Requests without an answer.
+    pub fn unanswered(&self) -> usize {
+        self.client.flying()
+    }
+
     /// All that could be done is done.
     pub fn is_done(&self) -> bool {
         self.stage == Stage::Done
@@ -246,7 +251,7 @@ impl Upload {
                     if now.saturating_duration_since(asked) < NEAR {
                         self.window = WINDOW_NEAR;
                     }
-                    self.looked(result, blocks);
+                    self.looked(result);
                 },
                 Tag::Folder(folder) => self.made(folder, result),
                 Tag::Is(folder) => self.is_there(folder, &result),
@@ -317,10 +322,8 @@ impl Upload {
     }
 
     /// It is known what is at the destination.
-    fn looked(&mut self, result: Result<Reply, Refusal>, blocks: &mut dyn Blocks) {
-        let top = |path: &[u8]| !path.contains(&b'/');
-        let tops = self.plan.folders.iter().filter(|f| top(&f.path)).count()
-            + self.plan.items.iter().filter(|i| top(&i.path)).count();
+    fn looked(&mut self, result: Result<Reply, Refusal>) {
+        let tops = self.plan.tops();
         let into = self.to.ends_with(b"/");
         let to = self.to.clone();
         let why = match result {
@@ -347,9 +350,6 @@ impl Upload {
         if let Some(why) = why {
             self.fault(&to, why);
             self.stage = Stage::Done;
-            for item in 0..self.plan.items.len() {
-                blocks.passed(item);
-            }
             return;
         }
         self.stage = Stage::Folders;

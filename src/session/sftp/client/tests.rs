@@ -1,3 +1,4 @@
+use super::super::packet::flag;
 use super::*;
 use proptest::prelude::*;
 

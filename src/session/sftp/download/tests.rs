@@ -102,6 +102,25 @@ impl Here {
     }
 }
 
+/// What is asked goes to the server.
+fn ask(download: &mut Download, server: &mut Server) {
+    let bytes = download.unsent().to_vec();
+    download.sent(bytes.len());
+    server.receive(&bytes);
+}
+
+/// The same, and all answers come back.
+fn turn(download: &mut Download, server: &mut Server, shared: &mut Shared) {
+    ask(download, server);
+    download.receive(&server.answers(true), shared).unwrap();
+}
+
+fn told(fault: &Fault) -> String {
+    let mark = if fault.mild { "note " } else { "" };
+    let path = String::from_utf8_lossy(&fault.path);
+    format!("{mark}{path}: {}", fault.why)
+}
+
 fn run(
     patterns: &[&str],
     deep: bool,
@@ -125,14 +144,7 @@ fn run(
             }
         }
         let any = here.fulfil(&mut download, &mut shared);
-        faults.extend(download.take_faults().into_iter().map(|fault| {
-            let mark = if fault.mild { "note " } else { "" };
-            format!(
-                "{mark}{}: {}",
-                String::from_utf8_lossy(&fault.path),
-                fault.why
-            )
-        }));
+        faults.extend(download.take_faults().iter().map(told));
         if bytes.is_empty() && answers.is_empty() && !any {
             assert!(download.is_done(), "{download:?}");
             assert!(here.growing.is_empty());
@@ -322,12 +334,7 @@ fn a_listing_waits_until_what_it_has_brought_is_read() {
     let (mut shared, mut here) = (Shared::new(0), Here::default());
     let mut most = 0;
     for _ in 0..100_000 {
-        let bytes = download.unsent().to_vec();
-        download.sent(bytes.len());
-        server.receive(&bytes);
-        download
-            .receive(&server.answers(true), &mut shared)
-            .unwrap();
+        turn(&mut download, &mut server, &mut shared);
         most = most.max(download.wanted.len());
         here.fulfil(&mut download, &mut shared);
         if download.is_done() {
@@ -392,21 +399,18 @@ fn a_folder_is_made_here_before_anything_in_it() {
             .with("d/f", file(b"x"));
         let mut download = Download::new(vec![b"d".to_vec()], true, PLAIN, b"n1".to_vec(), 5);
         let mut shared = Shared::new(0);
-        let mut turn = |download: &mut Download, shared: &mut Shared| {
+        let mut turns = |download: &mut Download, shared: &mut Shared| {
             for _ in 0..10 {
-                let bytes = download.unsent().to_vec();
-                download.sent(bytes.len());
-                server.receive(&bytes);
-                download.receive(&server.answers(true), shared).unwrap();
+                turn(download, &mut server, shared);
             }
             server.asked.contains(&kind::OPENDIR)
         };
-        assert!(!turn(&mut download, &mut shared));
+        assert!(!turns(&mut download, &mut shared));
         let place = vec![b"n1".to_vec(), b"d".to_vec()];
         let wish = Wish::Folder(place.clone(), 0o700);
         assert_eq!(download.take_wishes(), [wish]);
         download.made(&place, result.clone(), &mut shared);
-        assert_eq!(turn(&mut download, &mut shared), result.is_ok());
+        assert_eq!(turns(&mut download, &mut shared), result.is_ok());
         assert_eq!(download.is_done(), result.is_err());
     }
 }
@@ -420,9 +424,7 @@ fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
         let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"h".to_vec(), 5);
         let mut server = many();
         while !server.asked.contains(&kind::OPEN) {
-            let bytes = download.unsent().to_vec();
-            download.sent(bytes.len());
-            server.receive(&bytes);
+            ask(&mut download, &mut server);
             if !server.asked.contains(&kind::OPEN) {
                 download
                     .receive(&server.answers(true), &mut shared)
@@ -437,12 +439,7 @@ fn nodes_that_do_not_answer_do_not_hold_up_the_others() {
     let mut download = Download::new(vec![b"f*".to_vec()], false, PLAIN, b"n1".to_vec(), 5);
     let (mut server, mut here) = (many(), Here::default());
     for _ in 0..100_000 {
-        let bytes = download.unsent().to_vec();
-        download.sent(bytes.len());
-        server.receive(&bytes);
-        download
-            .receive(&server.answers(true), &mut shared)
-            .unwrap();
+        turn(&mut download, &mut server, &mut shared);
         here.fulfil(&mut download, &mut shared);
         if download.is_done() {
             break;

@@ -56,7 +56,8 @@ impl Upload {
         self.leave_if_idle(item);
     }
 
-    fn leave_if_idle(&mut self, item: usize) {
+    /// Once all about it is answered, it is gone.
+    pub(super) fn leave_if_idle(&mut self, item: usize) {
         let idle = self
             .active
             .get(&item)

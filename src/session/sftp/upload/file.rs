@@ -32,6 +32,9 @@ pub(super) enum Step {
     /// Why it could not be written.
     Space,
     Link,
+    /// To the name, in place of what has it.
+    Replace,
+    /// To the name, if nothing has it.
     Rename,
     /// What has the name goes: the server cannot replace it.
     Clear,
@@ -195,8 +198,18 @@ impl Upload {
                 active.there = true;
                 self.rename(item);
             },
-            (Step::Rename | Step::RenameAgain, Ok(_)) => self.finished(item),
-            (Step::Rename, Err(refusal)) => self.not_renamed(item, &refusal),
+            (Step::Replace | Step::Rename | Step::RenameAgain, Ok(_)) => self.finished(item),
+            (Step::Replace, Err(refusal)) if refusal.code == Code::Unsupported => {
+                self.client.forget_replacing();
+                self.rename(item);
+            },
+            // Version 3 says no more of a name that is taken.
+            (Step::Rename, Err(refusal)) if refusal.code == Code::Failure => {
+                self.ask(item, Step::Clear, |client, tag, active| {
+                    client.remove(tag, &active.place);
+                });
+            },
+            (Step::Replace | Step::Rename, Err(refusal)) => self.ask_why_not(item, &refusal),
             (Step::Clear, _) => self.ask(item, Step::RenameAgain, |client, tag, active| {
                 client.rename(tag, &active.part, &active.place);
             }),
@@ -212,12 +225,10 @@ impl Upload {
             (Step::Why, result) => {
                 let folder = matches!(result, Ok(Reply::Attrs(attrs))
                     if attrs.file_type() == Some(FileType::Folder));
-                let why = if folder {
-                    "a folder has this name"
-                } else {
-                    "it cannot get its name: the node's system refused it"
-                };
-                self.give_up(item, Some(why.to_owned()), blocks);
+                if let Some(error) = active.error.as_mut().filter(|_| folder) {
+                    error.why = "a folder has this name".to_owned();
+                }
+                self.give_up(item, None, blocks);
             },
             (Step::Tidy | Step::Space | Step::Attributes | Step::Size, _) => {},
             (Step::Sync | Step::Close, Ok(_)) => {},
@@ -372,7 +383,6 @@ impl Upload {
                     None => "its server does not say how long it is there".to_owned(),
                 };
                 self.give_up(item, Some(why), blocks);
-                self.go_on(item, blocks);
             },
             Phase::Sealed if self.how.check && !active.link => {
                 active.phase = Phase::Comparing;
@@ -380,12 +390,7 @@ impl Upload {
                 self.wishes.push(Wish::Compare(item, part));
             },
             Phase::Sealed => self.rename(item),
-            Phase::Leaving => {
-                let active = self.active.remove(&item);
-                if let Some(fault) = active.and_then(|active| active.error) {
-                    self.faults.push(fault);
-                }
-            },
+            Phase::Leaving => self.leave_if_idle(item),
             _ => {},
         }
     }
@@ -409,24 +414,29 @@ impl Upload {
     }
 
     fn rename(&mut self, item: usize) {
-        self.ask(item, Step::Rename, |client, tag, active| {
+        let replaces = self.client.extensions().posix_rename;
+        let step = if replaces {
+            Step::Replace
+        } else {
+            Step::Rename
+        };
+        self.ask(item, step, |client, tag, active| {
             active.phase = Phase::Naming;
             client.rename(tag, &active.part, &active.place);
         });
     }
 
-    /// Version 3 renames only where there is nothing; OpenSSH's extension fails where a folder is.
-    fn not_renamed(&mut self, item: usize, refusal: &Refusal) {
-        let posix = self.client.extensions().posix_rename;
-        if posix && refusal.code != Code::Unsupported {
-            self.ask(item, Step::Why, |client, tag, active| {
-                client.stat(tag, &active.place, false);
+    /// It cannot have its name, and nothing is removed for that: where a folder has it, that is why.
+    fn ask_why_not(&mut self, item: usize, refusal: &Refusal) {
+        self.ask(item, Step::Why, |client, tag, active| {
+            active.error = Some(Fault {
+                path: active.place.clone(),
+                why: format!("it cannot get its name: {}", refusal.reason()),
+                here: false,
+                mild: false,
             });
-        } else {
-            self.ask(item, Step::Clear, |client, tag, active| {
-                client.remove(tag, &active.place);
-            });
-        }
+            client.stat(tag, &active.place, false);
+        });
     }
 
     fn finished(&mut self, item: usize) {

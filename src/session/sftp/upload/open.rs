@@ -1,7 +1,7 @@
 //! How a copy on a node begins: as a new file, or as what an earlier run has left.
 
-use super::super::client::{Refusal, Reply, flag};
-use super::super::packet::{Attrs, Code, FileType};
+use super::super::client::{Refusal, Reply};
+use super::super::packet::{Attrs, Code, FileType, flag};
 use super::super::plan::{BLOCK, Facts, name, part_name};
 use super::file::{Phase, Step, beside};
 use super::{Blocks, Upload, WINDOW};

@@ -61,8 +61,8 @@ fn big(size: usize) -> Vec<u8> {
 /// One file of some content.
 fn one(size: usize) -> (Plan, Disk) {
     let plan = Plan {
-        folders: Vec::new(),
         items: vec![file("f", None, size)],
+        ..Plan::default()
     };
     let disk = Disk {
         files: vec![big(size)],
@@ -149,6 +149,7 @@ fn many_small_files_share_round_trips() {
             facts: facts(0),
         }],
         items: names.iter().map(|name| file(name, Some(0), 10)).collect(),
+        ..Plan::default()
     };
     let mut disk = Disk {
         files: vec![vec![b'x'; 10]; 300],
@@ -184,6 +185,7 @@ fn folders_links_modes_and_times() {
                 what: What::Link(b"../../etc".to_vec()),
             },
         ],
+        ..Plan::default()
     };
     let mut disk = Disk {
         files: vec![b"abc".to_vec()],
@@ -242,6 +244,57 @@ fn what_is_there_is_replaced_in_one_step_or_stays() {
 }
 
 #[test]
+fn nothing_is_removed_in_vain_where_renaming_fails() {
+    let (ok, not, refused) = (Code::Ok, Code::Unsupported, Code::PermissionDenied);
+    for (renames, there, told) in [
+        // It offers what it cannot do.
+        ([not, ok], "new", [""; 0].as_slice()),
+        (
+            [not, not],
+            "old",
+            &["f: it cannot get its name: its SFTP server cannot do that"],
+        ),
+        (
+            [not, refused],
+            "old",
+            &["f: it cannot get its name: permission denied"],
+        ),
+        // As in a sticky folder.
+        (
+            [refused, ok],
+            "old",
+            &["f: it cannot get its name: permission denied"],
+        ),
+        (
+            [Code::Failure, ok],
+            "old",
+            &["f: it cannot get its name: the node's system refused it, without a reason"],
+        ),
+    ] {
+        let plan = Plan {
+            items: vec![file("f", None, 3), file("g", None, 3)],
+            ..Plan::default()
+        };
+        let mut disk = Disk {
+            files: vec![b"new".to_vec(); 2],
+            ..Disk::default()
+        };
+        let old = Entry::File(b"old".to_vec(), 0o600, 1);
+        let mut server = openssh().with("f", old);
+        server.renames = renames;
+        let faults = run(plan, PLAIN, ".", &mut server, &mut disk);
+        assert_eq!(faults.len(), 2 * told.len(), "{renames:?}: {faults:?}");
+        assert!(
+            told.iter().all(|told| faults.contains(&(*told).to_owned())),
+            "{faults:?}"
+        );
+        assert_eq!(server.file("f"), Some(there.as_bytes()), "{renames:?}");
+        let parts = server.names().into_iter().filter(|n| n.ends_with(".part"));
+        assert_eq!(parts.count(), 0, "{renames:?}");
+    }
+}
+
+#[test]
 fn where_it_goes() {
     let folder = || Entry::Folder(0o755, 1);
     for (to, there, result) in [
@@ -267,14 +320,20 @@ fn where_it_goes() {
             Err(fault) => assert_eq!(faults, [fault], "{to}"),
         }
     }
-    // Two files do not fit under one name.
-    let plan = Plan {
-        folders: Vec::new(),
-        items: vec![file("a", None, 1), file("b", None, 1)],
-    };
-    let mut disk = Disk::default();
-    let faults = run(plan, PLAIN, "new", &mut openssh(), &mut disk);
-    assert_eq!(faults, ["new: there is no such folder"]);
+    // Two files do not fit under one name, and one of two must not get it.
+    for (items, missing) in [
+        (vec![file("a", None, 1), file("b", None, 1)], 0),
+        (vec![file("a", None, 1)], 1),
+    ] {
+        let plan = Plan {
+            items,
+            missing,
+            ..Plan::default()
+        };
+        let mut disk = Disk::default();
+        let faults = run(plan, PLAIN, "new", &mut openssh(), &mut disk);
+        assert_eq!(faults, ["new: there is no such folder"]);
+    }
 }
 
 #[test]
@@ -306,8 +365,8 @@ fn what_is_not_whole_is_removed_when_it_is_cancelled_at_any_point() {
 #[test]
 fn a_file_that_fails_here_or_there_does_not_hold_up_the_others() {
     let plan = Plan {
-        folders: Vec::new(),
         items: vec![file("a", None, 9), file("b", None, 5), file("c", None, 5)],
+        ..Plan::default()
     };
     let mut disk = Disk {
         files: vec![vec![b'x'; 9], vec![b'x'; 5], vec![b'x'; 4]],
@@ -398,7 +457,7 @@ proptest! {
             items.push(file(&format!("d/{n}"), Some(0), 10));
             disk.files.push(vec![b'x'; 10]);
         }
-        let plan = Rc::new(Plan { folders: vec![folder], items });
+        let plan = Rc::new(Plan { folders: vec![folder], items, missing: 0 });
         let how = How { keep, resume, check };
         let mut upload = Upload::new(plan, how, b".".to_vec(), 1);
         let (mut server, mut nth) = (openssh(), 0);

@@ -17,8 +17,8 @@ use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::time::TimeSpec;
 
 use self::packet::{Refusal, long_name, path};
-use crate::session::sftp::packet::kind::{ATTRS, DATA, HANDLE, NAME, STATUS};
-use crate::session::sftp::packet::{Attrs, Code, Fields, Packet as Answer};
+use crate::session::sftp::packet::kind::{self, ATTRS, DATA, HANDLE, NAME, STATUS};
+use crate::session::sftp::packet::{Attrs, Code, Fields, Packet as Answer, flag};
 
 /// The largest packet taken, in bytes; OpenSSH's clients use as much.
 const MAX_PACKET: u32 = 256 * 1024;
@@ -99,17 +99,16 @@ fn one_name(id: u32, path: &Path) -> Answer {
 impl Server {
     fn answer(&mut self, packet: &[u8]) -> Answer {
         let mut fields = Fields(packet);
-        let (Ok(kind), Ok(id)) = (fields.byte(), fields.number()) else {
+        let (Ok(what), Ok(id)) = (fields.byte(), fields.number()) else {
             return status(0, Code::BadMessage, "the packet is too short");
         };
-        if kind == 1 {
-            return EXTENSIONS
-                .iter()
-                .fold(Answer::new(2).number(3), |answer, (name, version)| {
-                    answer.string(name.as_bytes()).string(version.as_bytes())
-                });
+        if what == kind::INIT {
+            return EXTENSIONS.iter().fold(
+                Answer::new(kind::VERSION).number(3),
+                |answer, (name, version)| answer.string(name.as_bytes()).string(version.as_bytes()),
+            );
         }
-        match self.request(kind, id, fields) {
+        match self.request(what, id, fields) {
             Ok(Some(answer)) => answer,
             Ok(None) => status(id, Code::Ok, "done"),
             Err(refusal) => status(id, refusal.code, &refusal.text),
@@ -117,17 +116,17 @@ impl Server {
     }
 
     /// None where success is all there is to say.
-    fn request(&mut self, kind: u8, id: u32, mut f: Fields<'_>) -> Result<Option<Answer>, Refusal> {
-        match kind {
-            3 => {
+    fn request(&mut self, what: u8, id: u32, mut f: Fields<'_>) -> Result<Option<Answer>, Refusal> {
+        match what {
+            kind::OPEN => {
                 let (path, flags, attrs) = (path(&mut f)?, f.number()?, f.attrs()?);
                 return self.open(id, &path, flags, &attrs).map(Some);
             },
-            4 => {
+            kind::CLOSE => {
                 let handle = Self::handle(&mut f)?;
                 self.handles.remove(&handle).ok_or_else(no_handle)?;
             },
-            5 => {
+            kind::READ => {
                 let (file, _) = self.file(&mut f)?;
                 let (offset, length) = (f.long()?, f.number()?.min(MAX_DATA));
                 let mut data = vec![0; length.try_into().unwrap_or_default()];
@@ -138,7 +137,7 @@ impl Server {
                 data.truncate(n);
                 return Ok(Some(Answer::to(id, DATA).string(&data)));
             },
-            6 => {
+            kind::WRITE => {
                 let (mut file, append) = self.file(&mut f)?;
                 let (offset, data) = (f.long()?, f.string()?);
                 if append {
@@ -147,31 +146,31 @@ impl Server {
                     file.write_all_at(data, offset)?;
                 }
             },
-            7 => return Ok(Some(attrs_of(id, &fs::symlink_metadata(path(&mut f)?)?))),
-            8 => return Ok(Some(attrs_of(id, &self.file(&mut f)?.0.metadata()?))),
-            9 => set_attrs(&path(&mut f)?, &f.attrs()?)?,
-            10 => set_file_attrs(self.file(&mut f)?.0, &f.attrs()?)?,
-            11 => {
+            kind::LSTAT => return Ok(Some(attrs_of(id, &fs::symlink_metadata(path(&mut f)?)?))),
+            kind::FSTAT => return Ok(Some(attrs_of(id, &self.file(&mut f)?.0.metadata()?))),
+            kind::SETSTAT => set_attrs(&path(&mut f)?, &f.attrs()?)?,
+            kind::FSETSTAT => set_file_attrs(self.file(&mut f)?.0, &f.attrs()?)?,
+            kind::OPENDIR => {
                 let path = path(&mut f)?;
                 let entries = fs::read_dir(&path)?;
                 return self.give(id, Open::Dir { path, entries }).map(Some);
             },
-            12 => return self.names(id, Self::handle(&mut f)?).map(Some),
-            13 => fs::remove_file(path(&mut f)?)?,
-            14 => {
+            kind::READDIR => return self.names(id, Self::handle(&mut f)?).map(Some),
+            kind::REMOVE => fs::remove_file(path(&mut f)?)?,
+            kind::MKDIR => {
                 let (path, attrs) = (path(&mut f)?, f.attrs()?);
                 DirBuilder::new()
                     .mode(attrs.mode.unwrap_or(0o777) & 0o7777)
                     .create(path)?;
             },
-            15 => fs::remove_dir(path(&mut f)?)?,
-            16 => return Ok(Some(one_name(id, &real_path(&path(&mut f)?)?))),
-            17 => return Ok(Some(attrs_of(id, &fs::metadata(path(&mut f)?)?))),
-            18 => rename(&path(&mut f)?, &path(&mut f)?)?,
-            19 => return Ok(Some(one_name(id, &fs::read_link(path(&mut f)?)?))),
+            kind::RMDIR => fs::remove_dir(path(&mut f)?)?,
+            kind::REALPATH => return Ok(Some(one_name(id, &real_path(&path(&mut f)?)?))),
+            kind::STAT => return Ok(Some(attrs_of(id, &fs::metadata(path(&mut f)?)?))),
+            kind::RENAME => rename(&path(&mut f)?, &path(&mut f)?)?,
+            kind::READLINK => return Ok(Some(one_name(id, &fs::read_link(path(&mut f)?)?))),
             // The target first, as OpenSSH has it and so everybody else; the draft says otherwise.
-            20 => std::os::unix::fs::symlink(path(&mut f)?, path(&mut f)?)?,
-            200 => return self.extended(id, f),
+            kind::SYMLINK => std::os::unix::fs::symlink(path(&mut f)?, path(&mut f)?)?,
+            kind::EXTENDED => return self.extended(id, f),
             _ => return Err(Refusal::new(Code::Unsupported, "no such request")),
         }
         Ok(None)
@@ -189,7 +188,9 @@ impl Server {
                     u64::from(MAX_DATA),
                     u64::from(MAX_DATA),
                 ];
-                let answer = limits.into_iter().fold(Answer::to(id, 201), Answer::long);
+                let answer = limits
+                    .into_iter()
+                    .fold(Answer::to(id, kind::EXTENDED_REPLY), Answer::long);
                 return Ok(Some(answer.long(MAX_HANDLES as u64)));
             },
             _ => return Err(Refusal::new(Code::Unsupported, "no such extension")),
@@ -224,25 +225,25 @@ impl Server {
 
     /// §6.3.
     fn open(&mut self, id: u32, path: &Path, flags: u32, attrs: &Attrs) -> Result<Answer, Refusal> {
-        let mut how = match flags & 3 {
-            1 => OFlag::O_RDONLY,
-            2 => OFlag::O_WRONLY,
-            3 => OFlag::O_RDWR,
-            _ => {
+        let mut how = match (flags & flag::READ != 0, flags & flag::WRITE != 0) {
+            (true, false) => OFlag::O_RDONLY,
+            (false, true) => OFlag::O_WRONLY,
+            (true, true) => OFlag::O_RDWR,
+            (false, false) => {
                 return Err(Refusal::new(
                     Code::BadMessage,
                     "neither reading nor writing",
                 ));
             },
         };
-        let append = flags & 4 != 0;
-        for (bit, flag) in [
-            (4, OFlag::O_APPEND),
-            (8, OFlag::O_CREAT),
-            (16, OFlag::O_TRUNC),
-            (32, OFlag::O_EXCL),
+        let append = flags & flag::APPEND != 0;
+        for (bit, own) in [
+            (flag::APPEND, OFlag::O_APPEND),
+            (flag::CREATE, OFlag::O_CREAT),
+            (flag::TRUNCATE, OFlag::O_TRUNC),
+            (flag::EXCLUSIVE, OFlag::O_EXCL),
         ] {
-            how.set(flag, flags & bit != 0);
+            how.set(own, flags & bit != 0);
         }
         let mode = Mode::from_bits_truncate(attrs.mode.unwrap_or(0o666) & 0o7777);
         let file = File::from(open(path, how | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, mode)?);

@@ -23,9 +23,7 @@ fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
     let mut download = Download::new(vec![b"f".to_vec()], false, how, b"n1".to_vec(), 5);
     let mut shared = Shared::new(0);
     while !download.is_done() {
-        let bytes = download.unsent().to_vec();
-        download.sent(bytes.len());
-        server.receive(&bytes);
+        ask(&mut download, &mut server);
         if server.asked.contains(&kind::STAT) {
             server = server.with("f", Entry::File(new.clone(), 0o640, 1235));
         }
@@ -39,6 +37,47 @@ fn what_changed_since_it_was_listed_is_not_joined_to_a_rest() {
 }
 
 #[test]
+fn a_file_that_grows_is_copied_up_to_its_old_end_unless_it_is_compared() {
+    let grew = "note f: it grew while it was read; its first";
+    for (old, new, check, said) in [
+        (
+            300_000,
+            300_001,
+            false,
+            format!("{grew} 300000 bytes were copied"),
+        ),
+        // All of it is read where no size is told, as in /proc.
+        (0, 4, false, format!("{grew} 4 bytes were copied")),
+        (
+            300_000,
+            300_001,
+            true,
+            "f: it changed while it was read".to_owned(),
+        ),
+    ] {
+        let how = How { check, ..PLAIN };
+        let mut server = openssh().with("f", file(&big(old)));
+        let mut download = Download::new(vec![b"f".to_vec()], false, how, b"n1".to_vec(), 5);
+        let (mut shared, mut here) = (Shared::new(0), Here::default());
+        while !download.is_done() {
+            ask(&mut download, &mut server);
+            if server.asked.contains(&kind::FSTAT) {
+                server = server.with("f", Entry::File(big(new), 0o640, 1235));
+            }
+            let answers = server.answers(true);
+            download.receive(&answers, &mut shared).unwrap();
+            here.fulfil(&mut download, &mut shared);
+        }
+        let faults: Vec<String> = download.take_faults().iter().map(told).collect();
+        assert_eq!(faults, [said], "{old} {new} {check}");
+        let copied = here.files.get("f.n1").map(Vec::len);
+        let whole = if old == 0 { new } else { old };
+        let wanted = faults[0].starts_with("note").then_some(whole);
+        assert_eq!(copied, wanted, "{old} {new} {check}");
+    }
+}
+
+#[test]
 fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
     let bytes = big(20_000_000);
     let mut server = openssh().with("f", file(&bytes));
@@ -46,12 +85,7 @@ fn nothing_is_asked_for_too_far_beyond_what_is_missing() {
     let mut shared = Shared::new(0);
     let (mut late, mut end) = (None, 0);
     for _ in 0..200 {
-        let bytes = download.unsent().to_vec();
-        download.sent(bytes.len());
-        server.receive(&bytes);
-        download
-            .receive(&server.answers(true), &mut shared)
-            .unwrap();
+        turn(&mut download, &mut server, &mut shared);
         for wish in download.take_wishes() {
             match wish {
                 Wish::Create { file, .. } => download.created(file, Ok(0), &mut shared),

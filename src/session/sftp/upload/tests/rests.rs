@@ -1,6 +1,12 @@
 //! What an earlier run has left.
 
+use super::super::super::plan::part_name;
 use super::*;
+
+/// The name under which the file of this size grows.
+fn part_of(size: usize) -> String {
+    String::from_utf8(part_name(b"f", &facts(size), None)).unwrap()
+}
 
 #[test]
 fn a_rest_is_gone_on_with_and_a_strangers_file_is_not_touched() {
@@ -10,12 +16,7 @@ fn a_rest_is_gone_on_with_and_a_strangers_file_is_not_touched() {
         resume: true,
         ..PLAIN
     };
-    let part = String::from_utf8(crate::session::sftp::plan::part_name(
-        b"f",
-        &facts(size),
-        None,
-    ))
-    .unwrap();
+    let part = part_of(size);
     let rest = disk.files[0][..8_000_000].to_vec();
     let mut server = openssh().with(&part, Entry::File(rest.clone(), 0o600, 1));
     assert_eq!(run(plan.clone(), how, ".", &mut server, &mut disk), [""; 0]);
@@ -41,12 +42,7 @@ fn a_rest_counts_for_what_it_is_once_it_is_open() {
         resume: true,
         ..PLAIN
     };
-    let part = String::from_utf8(crate::session::sftp::plan::part_name(
-        b"f",
-        &facts(size),
-        None,
-    ))
-    .unwrap();
+    let part = part_of(size);
     let rest = |disk: &Disk, count: usize| Entry::File(disk.files[0][..count].to_vec(), 0o600, 1);
     // Another dust gives it its name between two requests, or a shorter one takes its place.
     for (asked, shorter) in [(kind::LSTAT, None), (kind::LSTAT, Some(5_000_000))] {
@@ -122,8 +118,7 @@ fn a_file_that_nobody_may_write_to_is_gone_on_with_too() {
         assert!(matches!(server.tree[&b"f".to_vec()], Entry::File(_, m, _) if m == mode));
     }
     // One that an earlier dust left as it is to be.
-    let part =
-        String::from_utf8(crate::session::sftp::plan::part_name(b"f", &about, None)).unwrap();
+    let part = String::from_utf8(part_name(b"f", &about, None)).unwrap();
     let mut server = openssh().with(&part, Entry::File(vec![b'?'; 8_000_000], 0o444, 1));
     assert_eq!(run(plan, resume, ".", &mut server, &mut disk), [""; 0]);
     assert!(server.file("f") == Some(&disk.files[0]));
