@@ -148,7 +148,7 @@ impl App {
                 let files = self.host.list(&folder).into_iter();
                 names.extend(files.filter(|(_, folder)| !folder).map(|(name, _)| name));
             }
-            names.retain(|name| dropins::is_name(name));
+            names.retain(|name| dropins::is_name(name) && dropins::built_in(name).is_none());
         }
         nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
     }
@@ -222,15 +222,9 @@ impl App {
     ) -> Result<()> {
         let found = self.drop_in_named(name);
         let found = found.ok_or_else(|| self.no_drop_in(name, otherwise))?;
-        match &found.state {
-            State::Ready => {},
-            State::Shadowed(why) => {
-                return Err(Error::usage(format!("{name} is not used: {why}")));
-            },
-            State::Refused(why, hint) => {
-                let text = format!("{} is not used: {why}", found.path.display());
-                return Err(Error::failed(text).hint(hint));
-            },
+        if let State::Refused(why, hint) = &found.state {
+            let text = format!("{} is not used: {why}", found.path.display());
+            return Err(Error::failed(text).hint(hint));
         }
         if self.drop_ins.listing.find(name).map(|known| &known.path) != Some(&found.path) {
             // It is new.

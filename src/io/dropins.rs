@@ -10,7 +10,9 @@ pub(super) use shipped::install;
 
 use super::clock;
 use crate::app::Look;
-use crate::command::dropins::{DropIn, HEAD_MAX, Hints, Listing, State, hints, is_name, told};
+use crate::command::dropins::{
+    DropIn, HEAD_MAX, Hints, Listing, State, built_in, hints, is_name, told,
+};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{AccessFlags, Pid, access};
@@ -49,9 +51,12 @@ pub(super) fn folders(variable: Option<std::ffi::OsString>) -> (Vec<PathBuf>, Op
     (first.collect(), own)
 }
 
-/// The file of this name in the first of these folders that has one.
+/// The file of this name in the first of these folders that has one, unless the name is dust's own.
 pub(super) fn find(folders: &[PathBuf], name: &str) -> Option<DropIn> {
     let mut folders = folders.iter().filter(|folder| folder.is_absolute());
+    if built_in(name).is_some() {
+        return None;
+    }
     folders.find_map(|folder| look(folder, name, trust::folder(folder).err()))
 }
 

@@ -135,11 +135,13 @@ fn what_is_shadowed_is_told_once() {
     let env = Env::new();
     let file = nowhere(&env, &["a"]);
     script(&own(&env), "show", "echo mine");
+    script(&own(&env), "ls", "echo not the listing");
     script(&own(&env), "twice", "echo second");
     script(&env.work().join("commands"), "twice", "echo first");
     let mut pty = env.prompt(&file);
     pty.wait_words(&["commands/show is not used", "dust has a command"]);
     pty.wait_words(&["commands/twice is not used", "another one comes first"]);
+    pty.wait_words(&["commands/ls is not used", "dust has a subcommand"]);
     pty.send("\x0c");
     pty.wait_for("an empty screen", |s| !s.contents().contains("not used"));
     pty.command("twice");
@@ -148,13 +150,22 @@ fn what_is_shadowed_is_told_once() {
     pty.command("show");
     pty.wait_words(&["1", "a", "running"]);
     pty.wait_prompt();
+    env.file("a-file-here", "");
+    pty.command("ls a-file*");
+    pty.wait_row("a-file-here");
+    pty.wait_prompt();
     pty.command(&format!("load {file}"));
     pty.wait_row("lab: 1 nodes: a");
     pty.command("!true");
     pty.wait_prompt();
     assert!(!pty.screen().contents().contains("not used"));
+    // Where no system command is meant, it is no command at all.
+    env.dust(&["-f", &file, "-c", "ls"])
+        .run()
+        .expect_code(2)
+        .expect_notice(&["no command `ls`"]);
     let run = env.dust(&["-f", &file, "help"]).run().expect_code(0);
-    assert!(run.out().contains("2 more are not used"), "{}", run.out());
+    assert!(run.out().contains("3 more are not used"), "{}", run.out());
 }
 
 #[test]
