@@ -53,11 +53,11 @@ pub(super) fn folders(variable: Option<std::ffi::OsString>) -> (Vec<PathBuf>, Op
 
 /// The file of this name in the first of these folders that has one, unless the name is dust's own.
 pub(super) fn find(folders: &[PathBuf], name: &str) -> Option<DropIn> {
-    let mut folders = folders.iter().filter(|folder| folder.is_absolute());
     if built_in(name).is_some() {
         return None;
     }
-    folders.find_map(|folder| look(folder, name, trust::folder(folder).err()))
+    let mut folders = folders.iter().filter(|folder| folder.is_absolute());
+    folders.find_map(|folder| look(folder, name))
 }
 
 /// The drop-ins that can be used where this file is loaded, with what they say of themselves in
@@ -74,8 +74,8 @@ pub(super) fn words(file: Option<&Path>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A file of a folder, if it is, or would be, a command; `blame`: why the folder is not trusted.
-fn look(folder: &Path, name: &str, blame: Option<(String, String)>) -> Option<DropIn> {
+/// A file of a folder, if it is, or would be, a command.
+fn look(folder: &Path, name: &str) -> Option<DropIn> {
     let link = folder.join(name);
     let meta = fs::metadata(&link).ok().filter(fs::Metadata::is_file)?;
     // What was looked at is what is run: links above the file may change, the folder may not.
@@ -88,7 +88,7 @@ fn look(folder: &Path, name: &str, blame: Option<(String, String)>) -> Option<Dr
         state: State::Ready,
     };
     let executable = access(&link, AccessFlags::X_OK).is_ok();
-    if let Err((why, hint)) = blame.map_or_else(|| trust::file(&link), Err) {
+    if let Err((why, hint)) = trust::check_way(&link) {
         // What is not even executable is somebody's notes.
         one.state = State::Refused(why, hint);
         return executable.then_some(one);
@@ -208,15 +208,12 @@ fn look_into(folders: &[PathBuf]) -> Listing {
                 continue;
             },
         };
-        let blame = trust::folder(folder).err();
         let names = entries.flatten().take(FILES_MAX);
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> = names.filter(|name| is_name(name)).collect();
         names.sort();
         for name in names {
-            if let Some(one) = look(folder, &name, blame.clone()) {
-                listing.all.push(one);
-            }
+            listing.all.extend(look(folder, &name));
         }
     }
     listing.settle();

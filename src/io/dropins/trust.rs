@@ -17,23 +17,15 @@ const STICKY: u32 = 0o1000;
 /// A way with more links goes in a circle.
 const LINKS_MAX: usize = 40;
 
-/// Whether only the person and root can change what is in a folder, or put another in its place.
-pub(super) fn folder(path: &Path) -> Result<(), Blame> {
-    whole_way(path)
-}
-
-/// The same for a file, wherever a link leads.
-pub(super) fn file(path: &Path) -> Result<(), Blame> {
-    whole_way(path)
-}
-
-/// Goes the way that the system goes, step by step: whoever may change a folder on it may put another
-/// link there, so where links stand counts as much as where they lead.
-fn whole_way(path: &Path) -> Result<(), Blame> {
+/// Whether only the person and root can change a file, or put another in its place, wherever links
+/// lead. Goes the way that the system goes, step by step: whoever may change a folder on it may put
+/// another link there, so where links stand counts as much as where they lead.
+pub(super) fn check_way(path: &Path) -> Result<(), Blame> {
     let mut ahead = steps(path);
     let mut at = PathBuf::from("/");
     let mut links = 0;
-    check(&at, at == path)?;
+    let meta = fs::symlink_metadata(&at).map_err(|error| unreadable(&error))?;
+    check(&at, &meta, at == path)?;
     while let Some(step) = ahead.pop_front() {
         if step == ".." {
             // What is above was checked on the way here.
@@ -43,7 +35,7 @@ fn whole_way(path: &Path) -> Result<(), Blame> {
         at.push(step);
         let meta = fs::symlink_metadata(&at).map_err(|error| unreadable(&error))?;
         if !meta.is_symlink() {
-            check(&at, ahead.is_empty())?;
+            check(&at, &meta, ahead.is_empty())?;
             continue;
         }
         owned(&meta, &format!("the link {}", at.display()))?;
@@ -88,13 +80,12 @@ fn owned(meta: &fs::Metadata, what: &str) -> Result<(), Blame> {
 }
 
 /// A folder or a file that is no link.
-fn check(part: &Path, last: bool) -> Result<(), Blame> {
-    let meta = fs::symlink_metadata(part).map_err(|error| unreadable(&error))?;
+fn check(part: &Path, meta: &fs::Metadata, last: bool) -> Result<(), Blame> {
     let what = match last {
         true => "it".to_owned(),
         false => part.display().to_string(),
     };
-    owned(&meta, &what)?;
+    owned(meta, &what)?;
     let sticky = meta.is_dir() && meta.mode() & STICKY != 0;
     let group = meta.mode() & 0o020 != 0 && !is_own_alone(part, meta.gid());
     if (meta.mode() & 0o002 != 0 || group) && !sticky {
@@ -166,21 +157,21 @@ mod tests {
         symlink("../safe/./good", safe.join("better")).unwrap();
         symlink("circle", safe.join("circle")).unwrap();
         for name in ["tool", "good", "better"] {
-            assert_eq!(file(&safe.join(name)), Ok(()), "{name}");
+            assert_eq!(check_way(&safe.join(name)), Ok(()), "{name}");
         }
         for name in ["far", "near", "through"] {
-            let (why, hint) = file(&safe.join(name)).unwrap_err();
+            let (why, hint) = check_way(&safe.join(name)).unwrap_err();
             assert_eq!(why, format!("others may write to {}", open.display()));
             assert_eq!(hint, format!("chmod go-w {}", open.display()));
         }
-        assert!(file(&safe.join("circle")).is_err());
-        assert!(file(&safe.join("none")).is_err());
+        assert!(check_way(&safe.join("circle")).is_err());
+        assert!(check_way(&safe.join("none")).is_err());
         // In a folder such as /tmp a link of one's own stays.
         fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
-        assert_eq!(file(&safe.join("far")), Ok(()));
+        assert_eq!(check_way(&safe.join("far")), Ok(()));
         if getuid().is_root() {
             std::os::unix::fs::lchown(open.join("hop"), Some(4711), None).unwrap();
-            let (why, _) = file(&safe.join("far")).unwrap_err();
+            let (why, _) = check_way(&safe.join("far")).unwrap_err();
             assert!(why.contains("hop belongs to another user"), "{why}");
         }
     }

@@ -24,20 +24,22 @@ fn what_others_may_write_to_is_refused() {
         assert_eq!(run.out(), "ran\n");
     }
     for (path, mode, name, blamed) in [
-        (&file, 0o757, "mine", "it"),
-        (&folder, 0o757, "mine", "commands"),
-        (&above, 0o707, "mine", "config"),
-        (&elsewhere, 0o757, "linked", "it"),
-        (&env.work(), 0o707, "linked", "work"),
+        (&file, 0o757, "mine", None),
+        (&folder, 0o757, "mine", Some(&folder)),
+        (&above, 0o707, "mine", Some(&above)),
+        (&elsewhere, 0o757, "linked", None),
+        (&env.work(), 0o707, "linked", Some(&env.work())),
     ] {
+        let blamed = blamed.map_or("it".to_owned(), |path| path.display().to_string());
+        let why = format!("others may write to {blamed}");
         let before = fs::metadata(path).unwrap().permissions();
         chmod(path, mode);
         let run = env.dust(&[name]).run().expect_code(1);
         assert_eq!(run.out(), "", "{}", path.display());
-        run.expect_notice(&[name, "others may write to", blamed, "chmod go-w"]);
+        run.expect_notice(&[name, &why, "chmod go-w"]);
         // It does not become a command of the system, either.
         let run = env.dust(&["commands"]).run().expect_code(0);
-        run.expect_notice(&[name, "not used", "others may write to"]);
+        run.expect_notice(&[name, "not used", &why]);
         fs::set_permissions(path, before).unwrap();
     }
     // In a folder such as /tmp nobody can put another in its place.
