@@ -7,6 +7,7 @@ mod trust;
 
 pub(super) use room::{Room, SOCKET, path_to_dust};
 pub(super) use shipped::install;
+pub(super) use trust::others_may_write;
 
 use super::clock;
 use crate::app::Look;

@@ -79,16 +79,15 @@ fn read_trusted(path: &Path) -> io::Result<std::result::Result<String, Distrust>
         let text = "it is not used, since it belongs to somebody else".to_owned();
         return Ok(Err((text, format!("chown it, or rm {shown}"))));
     }
-    if meta.is_file() && meta.mode() & 0o022 != 0 {
+    let others_may = match path.canonicalize() {
+        Ok(real) => super::dropins::others_may_write(&real, &meta),
+        Err(_) => meta.mode() & 0o022 != 0,
+    };
+    if meta.is_file() && others_may {
         let text = "it is not used, since others may write to it".to_owned();
         return Ok(Err((text, format!("chmod go-w {shown}"))));
     }
-    let mut text = String::new();
-    file.take(TEXT_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > TEXT_MAX {
-        return Err(io::Error::other("it is too large"));
-    }
-    Ok(Ok(text))
+    Ok(Ok(text_of(file)?))
 }
 
 fn xdg(variable: &str, default: &str) -> Option<PathBuf> {
@@ -114,7 +113,10 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 
 /// Reads a text file of reasonable size.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
+    text_of(File::open(path)?)
+}
+
+fn text_of(file: File) -> io::Result<String> {
     let mut text = String::new();
     file.take(TEXT_MAX + 1).read_to_string(&mut text)?;
     if text.len() as u64 > TEXT_MAX {

@@ -125,7 +125,13 @@ fn what_is_wrong_is_said_with_its_line() {
 fn a_file_that_others_may_write_to_is_refused() {
     let env = Env::new();
     let file = config(&env, "fold=on\n");
-    for mode in [0o664, 0o646] {
+    let mut modes = vec![0o646];
+    if nix::unistd::geteuid().is_root() {
+        // A group of whoever has that number; only root gives files to it.
+        std::os::unix::fs::chown(&file, None, Some(4711)).unwrap();
+        modes.push(0o664);
+    }
+    for mode in modes {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         env.dust(&["set", "fold"])
             .run()
@@ -142,6 +148,22 @@ fn a_file_that_others_may_write_to_is_refused() {
     assert_eq!(row(&shown.out(), "fold")[1], "on");
     fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o666)).unwrap();
     env.dust(&["set", "fold"]).run().expect_code(2);
+}
+
+/// With a umask of 002, files are their group's, too, which may be the person's alone.
+#[test]
+fn a_group_is_trusted_as_it_is_with_drop_ins() {
+    let env = Env::new();
+    let file = config(&env, "fold=on\n");
+    let script = file.with_file_name("commands").join("mine");
+    fs::create_dir(file.with_file_name("commands")).unwrap();
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o775)).unwrap();
+    let trusted = env.dust(&["commands"]).run().expect_code(0);
+    let trusted = !trusted.all().contains("not used");
+    let run = env.dust(&["set", "fold"]).run();
+    run.expect_code(if trusted { 0 } else { 2 });
 }
 
 #[test]

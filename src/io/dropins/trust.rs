@@ -87,17 +87,22 @@ fn check(part: &Path, meta: &fs::Metadata, last: bool) -> Result<(), Blame> {
     };
     owned(meta, &what)?;
     let sticky = meta.is_dir() && meta.mode() & STICKY != 0;
-    let group = meta.mode() & 0o020 != 0 && !is_own_alone(part, meta.gid());
-    if (meta.mode() & 0o002 != 0 || group) && !sticky {
+    if others_may_write(part, meta) && !sticky {
         let why = format!("others may write to {what}");
         return Err((why, format!("chmod go-w {}", part.display())));
     }
     Ok(())
 }
 
+/// Whether others than its owner may write to a file or folder. `path` leads there without a link at
+/// its end. A list of who else may (ACL) has its limit where the group's permissions are shown, so
+/// without them it gives nobody leave to write.
+pub(in crate::io) fn others_may_write(path: &Path, meta: &fs::Metadata) -> bool {
+    meta.mode() & 0o002 != 0 || (meta.mode() & 0o020 != 0 && !is_own_alone(path, meta.gid()))
+}
+
 /// Whether what its group may do nobody but the person may: the group is the person's alone, as many
-/// systems make one for each user, and no list says who else may. Such a list's limit is where the
-/// group's permissions are shown, so without them it gives nobody else leave to write.
+/// systems make one for each user, and no list says who else may.
 fn is_own_alone(path: &Path, gid: u32) -> bool {
     is_own_group(gid) && sys::has_no_acl(path)
 }
