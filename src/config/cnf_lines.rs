@@ -34,18 +34,9 @@ pub(super) fn sections<'a>(
     text: &'a str,
     place: &dyn Fn(Error, usize) -> Error,
 ) -> Result<Vec<Section<'a>>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut sections: Vec<Section<'a>> = Vec::new();
-    for (i, line) in text.split('\n').enumerate() {
-        let number = i + 1;
-        let line = line.strip_suffix('\r').unwrap_or(line).trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if line.contains(|c: char| c.is_control() && c != '\t') {
-            let error = Error::usage(format!("a control character in `{}`", shown(line)));
-            return Err(place(error, number));
-        }
+    for (number, line) in bare_lines(text) {
+        let line = line.map_err(|error| place(error, number))?;
         if let Some(header) = line.strip_prefix('@') {
             let name = without_comment(header).unwrap_or(header);
             sections.push(Section {
@@ -74,10 +65,7 @@ pub(super) fn sections<'a>(
 
 fn pair(line: &str, number: usize) -> Result<Pair<'_>> {
     let Some((name, rest)) = line.split_once('=') else {
-        let error = Error::usage(format!(
-            "neither a section nor key=value: `{}`",
-            shown(line)
-        ));
+        let error = neither(line);
         return Err(
             match line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
                 Some(name) => error.hint(format!("a section is written `@{}`", shown(name))),
@@ -97,37 +85,26 @@ fn pair(line: &str, number: usize) -> Result<Pair<'_>> {
     }
     let (key, tag) = cnf_keys::find(name)?;
     // The name of a tag may hold `:`, which the ini syntax takes for another `=`.
-    let value = match tag {
-        Some(_) => ini_value(&format!("tag={rest}")),
-        None => ini_value(line),
+    let found = match tag {
+        Some(_) => value_of(&format!("tag={rest}"), rest),
+        None => value_of(line, rest),
     };
-    let Some(mut value) = value else {
-        return Err(Error::usage(format!(
-            "neither a section nor key=value: `{}`",
-            shown(line)
-        )));
-    };
-    if !key.takes_whole_line() {
-        // White space between the `=` and a comment is what makes it one.
-        let spaced = if rest.starts_with(char::is_whitespace) {
-            " "
-        } else {
-            ""
-        };
-        let padded = format!("{spaced}{value}");
-        if let Some(kept) = without_comment(&padded) {
+    let (whole, kept) = found.ok_or_else(|| neither(line))?;
+    let value = match kept {
+        Some(kept) if !key.takes_whole_line() => {
             if kept.is_empty() {
                 return Err(
                     Error::usage(format!("`{}` has no value", shown(name))).hint(format!(
                         "`#` and `;` behind white space start a comment: `{}={}`",
                         shown(name),
-                        shown(&value)
+                        shown(&whole)
                     )),
                 );
             }
-            value = kept.to_owned();
-        }
-    }
+            kept
+        },
+        _ => whole,
+    };
     Ok(Pair {
         line: number,
         name,
@@ -137,8 +114,42 @@ fn pair(line: &str, number: usize) -> Result<Pair<'_>> {
     })
 }
 
+/// What is no line of such a file.
+pub(super) fn neither(line: &str) -> Error {
+    Error::usage(format!(
+        "neither a section nor key=value: `{}`",
+        shown(line)
+    ))
+}
+
+/// The lines that say something, with their numbers from 1 and without white space around them.
+pub(super) fn bare_lines(text: &str) -> impl Iterator<Item = (usize, Result<&str>)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = (1..).zip(text.split('\n').map(str::trim));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', ';']));
+    lines.map(|(number, line)| {
+        let odd = line.contains(|c: char| c.is_control() && c != '\t');
+        let error = || Error::usage(format!("a control character in `{}`", shown(line)));
+        (number, if odd { Err(error()) } else { Ok(line) })
+    })
+}
+
+/// The value of a `key=value` line, whose `=` is followed by `rest`: all of it; and what of it stands
+/// before a comment, if there is one. None: it is no such line.
+pub(super) fn value_of(line: &str, rest: &str) -> Option<(String, Option<String>)> {
+    let value = ini_value(line)?;
+    // White space between the `=` and a comment is what makes it one.
+    let blank = if rest.starts_with(char::is_whitespace) {
+        " "
+    } else {
+        ""
+    };
+    let kept = without_comment(&format!("{blank}{value}")).map(str::to_owned);
+    Some((value, kept))
+}
+
 /// The value of one `key=value` line, by the ini crate; quotes and backslashes are ordinary letters.
-pub(super) fn ini_value(line: &str) -> Option<String> {
+fn ini_value(line: &str) -> Option<String> {
     let options = ParseOption {
         enabled_quote: false,
         enabled_escape: false,

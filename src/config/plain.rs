@@ -1,6 +1,6 @@
 //! The lines of a plain `.ini` file: values under names, with their numbers.
 
-use super::cnf_lines::{ini_value, without_comment};
+use super::cnf_lines::{bare_lines, neither, value_of, without_comment};
 use crate::error::{Error, Result};
 use crate::model::nearest::{nearest, shown};
 
@@ -15,78 +15,55 @@ pub struct PlainLine<'a> {
     pub value: String,
 }
 
-/// The lines of a file, in order. They may stand below headings such as `[dust]`, which mean
-/// nothing; `sections` are those that there may be.
+/// The lines of a file, in order. They may stand below the heading `[section]`, which means nothing.
 ///
 /// # Errors
-/// What is no line of such a file, a section that there may not be, or a key that is there twice;
-/// with the place.
+/// What is no line of such a file, another heading, or a key that is there twice; with the place.
 pub fn plain_lines<'a>(
     file_name: &str,
-    sections: &[&'static str],
+    section: &str,
     text: &'a str,
 ) -> Result<Vec<PlainLine<'a>>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines: Vec<PlainLine<'a>> = Vec::new();
-    for (i, line) in text.split('\n').enumerate() {
-        let line = line.strip_suffix('\r').unwrap_or(line).trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        let read = plain_line(line, i + 1, sections).and_then(|line| {
-            let first = lines
-                .iter()
-                .find(|other| line.as_ref().is_some_and(|line| line.key == other.key));
-            match first {
+    for (number, line) in bare_lines(text) {
+        let read = line.and_then(|line| {
+            let Some(line) = plain_line(line, number, section)? else {
+                return Ok(None);
+            };
+            match lines.iter().find(|other| other.key == line.key) {
                 Some(first) => Err(Error::usage(format!("`{}` is set twice", shown(first.key)))
                     .hint(format!("first at line {}", first.number))),
-                None => Ok(line),
+                None => Ok(Some(line)),
             }
         });
-        lines.extend(read.map_err(|error| error.at(file_name, i + 1))?);
+        lines.extend(read.map_err(|error| error.at(file_name, number))?);
     }
     Ok(lines)
 }
 
 /// One line; none for a heading.
-fn plain_line<'a>(
-    line: &'a str,
-    number: usize,
-    sections: &[&'static str],
-) -> Result<Option<PlainLine<'a>>> {
-    if line.contains(|c: char| c.is_control() && c != '\t') {
-        let text = format!("a control character in `{}`", shown(line));
-        return Err(Error::usage(text));
-    }
+fn plain_line<'a>(line: &'a str, number: usize, section: &str) -> Result<Option<PlainLine<'a>>> {
     if line.starts_with('[') {
         let bare = without_comment(line).unwrap_or(line);
         let name = bare.strip_prefix('[').and_then(|l| l.strip_suffix(']'));
         let name = name.unwrap_or(bare).trim();
-        if sections.contains(&name) {
+        if name == section {
             return Ok(None);
         }
         let error = Error::usage(format!("no section [{}]", shown(name)));
-        let near = nearest(name, sections.iter().copied());
-        return Err(match (near, sections.first()) {
-            (Some(near), _) => error.hint(format!("did you mean [{near}]?")),
-            (None, Some(first)) => error.hint(format!("all keys stand at the top or in [{first}]")),
-            (None, None) => error,
+        return Err(match nearest(name, [section]) {
+            Some(near) => error.hint(format!("did you mean [{near}]?")),
+            None => error.hint(format!("all keys stand at the top or in [{section}]")),
         });
     }
-    let neither = || {
-        let text = format!("neither a section nor key=value: `{}`", shown(line));
-        Error::usage(text)
-    };
-    let (key, rest) = line.split_once('=').ok_or_else(neither)?;
+    let (key, rest) = line.split_once('=').ok_or_else(|| neither(line))?;
     let key = key.trim();
     // `a:b=c` is a key of the ini syntax, too, with another value.
-    let value = match key {
+    let (whole, kept) = match key {
         "" => return Err(Error::usage("a key is missing before the `=`")),
-        key if key.contains(':') => return Err(neither()),
-        _ => ini_value(line).ok_or_else(neither)?,
+        key if key.contains(':') => return Err(neither(line)),
+        _ => value_of(line, rest).ok_or_else(|| neither(line))?,
     };
-    let blank = rest.starts_with(char::is_whitespace);
-    let padded = format!("{}{value}", if blank { " " } else { "" });
-    let value = without_comment(&padded).map_or(value, str::to_owned);
+    let value = kept.unwrap_or(whole);
     Ok(Some(PlainLine { number, key, value }))
 }

@@ -29,7 +29,7 @@ pub fn changes(
     text: &str,
 ) -> Result<Vec<(Change, Origin)>> {
     let mut changes: Vec<(Change, Origin)> = Vec::new();
-    for line in config::plain_lines(file_name, &["dust"], text)? {
+    for line in config::plain_lines(file_name, "dust", text)? {
         let read = || -> Result<Change> {
             let setting = find(line.key)?;
             let value = &line.value;
