@@ -11,6 +11,7 @@ use crate::model::time::Wall;
 use crate::session::known_hosts::KnownHosts;
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -181,15 +182,37 @@ pub fn forget_host(file: &Path, alias: &str) -> io::Result<()> {
     if left == text {
         return Ok(());
     }
-    let beside = file.with_extension(format!("new-{}", std::process::id()));
-    let mut new = OpenOptions::new()
-        .create(true)
-        .truncate(true)
+    replace(file, left.as_bytes(), 0o600)
+}
+
+/// Writes a file as a whole: it has its name only once all of it is on the disk, whatever becomes of
+/// this process. Beside it stands, meanwhile, a hidden file, which is no command and no key.
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".new-{}", std::process::id()));
+    let beside = path.with_file_name(name);
+    // What an older process of this number has left.
+    drop(fs::remove_file(&beside));
+    let mut options = OpenOptions::new();
+    let mut new = options
         .write(true)
-        .mode(0o600)
+        .create_new(true)
+        .mode(mode)
         .open(&beside)?;
-    new.write_all(left.as_bytes())?;
-    fs::rename(&beside, file)
+    let written = new
+        .write_all(bytes)
+        .and_then(|()| new.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        drop(fs::remove_file(&beside));
+    }
+    written
+}
+
+/// What became of a file or a folder, as an error.
+pub(super) fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::failed(format!("{}: {}", path.display(), crate::app::reason(error)))
 }
 
 /// The history file, shared with other runs of dust.
@@ -411,5 +434,28 @@ impl Host for Machine {
             .as_mut()
             .map(HistoryFile::news)
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tool");
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        for (text, mode) in [("one", 0o600), ("two", 0o700)] {
+            replace(&path, text.as_bytes(), mode).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, mode);
+        }
+        assert_eq!(names(), 1);
+        // What cannot take its name leaves nothing.
+        let taken = folder.path().join("taken");
+        fs::create_dir_all(taken.join("inner")).unwrap();
+        replace(&taken, b"three", 0o600).unwrap_err();
+        assert_eq!(names(), 2);
     }
 }

@@ -2,6 +2,7 @@
 //! it, where no session does.
 
 use crate::error::{Error, Result};
+use crate::io::files::failed;
 use crate::io::runtime_dir::{self, RuntimeDir};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -62,10 +63,6 @@ impl Drop for Room {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.path));
     }
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::failed(format!("{}: {}", path.display(), crate::app::reason(error)))
 }
 
 /// Removes what processes that were killed have left.

@@ -1,10 +1,9 @@
 //! The drop-ins that come with dust, as examples to use and to copy.
 
 use crate::error::{Error, Result};
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use crate::io::files;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 
 /// Their names and what they are.
 const SHIPPED: [(&str, &str); 4] = [
@@ -26,7 +25,7 @@ const SHIPPED: [(&str, &str); 4] = [
 /// Puts them, or the one of this name, into the person's own folder of commands. One that is there
 /// and differs is left as it is. What was done, in lines.
 pub(in crate::io) fn install(only: Option<&str>) -> Result<Vec<String>> {
-    let folder = crate::io::files::config_dir().map(|path| path.join("commands"));
+    let folder = files::config_dir().map(|path| path.join("commands"));
     let folder = folder.ok_or_else(|| Error::failed("there is no folder for configuration"))?;
     let wanted = |(name, _): &&(&str, &str)| only.is_none_or(|only| only == *name);
     let wanted: Vec<&(&str, &str)> = SHIPPED.iter().filter(wanted).collect();
@@ -38,7 +37,7 @@ pub(in crate::io) fn install(only: Option<&str>) -> Result<Vec<String>> {
     }
     let mut builder = fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(&folder);
-    made.map_err(|error| failed(&folder, &error))?;
+    made.map_err(|error| files::failed(&folder, &error))?;
     let mut told = Vec::new();
     for (name, text) in wanted {
         let path = folder.join(name);
@@ -49,28 +48,11 @@ pub(in crate::io) fn install(only: Option<&str>) -> Result<Vec<String>> {
                 path.display()
             ),
             Err(_) => {
-                write(&path, text).map_err(|error| failed(&path, &error))?;
+                let written = files::replace(&path, text.as_bytes(), 0o755);
+                written.map_err(|error| files::failed(&path, &error))?;
                 format!("{} installed", path.display())
             },
         });
     }
     Ok(told)
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::failed(format!("{}: {}", path.display(), crate::app::reason(error)))
-}
-
-/// A new file, which has its name only once it is whole.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside: PathBuf = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o755)
-        .custom_flags(nix::libc::O_NOFOLLOW)
-        .open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&beside, path)
 }

@@ -9,8 +9,8 @@ use aws_sdk_ec2::types::{KeyFormat, KeyPairInfo, KeyType};
 use aws_smithy_types::base64;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -244,28 +244,19 @@ fn keep(file: &Path, material: &str) -> io::Result<()> {
     if material.is_empty() {
         return Err(io::Error::other("EC2 sent none"));
     }
-    let beside = file.with_extension("new");
-    drop(fs::remove_file(&beside));
-    let mut options = OpenOptions::new();
-    let mut new = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
-    let written = new
-        .write_all(material.as_bytes())
-        .and_then(|()| new.write_all(if material.ends_with('\n') { b"" } else { b"\n" }))
-        .and_then(|()| new.sync_all())
-        .and_then(|()| fs::rename(&beside, file));
-    if written.is_err() {
-        drop(fs::remove_file(&beside));
+    // Of its full length from the beginning, so that no half of it stays in memory.
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(material.len() + 1));
+    text.push_str(material);
+    if !material.ends_with('\n') {
+        text.push('\n');
     }
-    written
+    files::replace(file, text.as_bytes(), 0o600)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
