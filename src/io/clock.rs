@@ -29,7 +29,7 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Does nothing for so long: less than anybody notices.
+/// Does nothing for so long: in the loop, less than anybody notices.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub(super) fn rest(time: std::time::Duration) {
     std::thread::sleep(time);

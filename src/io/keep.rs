@@ -183,7 +183,7 @@ fn lock(path: &Path) -> io::Result<Flock<File>> {
             // Another dust may have given this file another name meanwhile.
             Ok(file) if is_at(&file, path) => return Ok(file),
             Ok(_) => {},
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => super::worker::pause(PAUSE),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => super::clock::rest(PAUSE),
             Err((_, errno)) => return Err(errno.into()),
         }
     }

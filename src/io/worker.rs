@@ -273,12 +273,6 @@ impl Workers {
     }
 }
 
-/// Waits, on one of these threads.
-#[expect(clippy::disallowed_methods, reason = "no loop waits for it")]
-pub(super) fn pause(time: std::time::Duration) {
-    std::thread::sleep(time);
-}
-
 /// Looks up a host's addresses.
 pub fn resolve(node: NodeId, attempt: u64, host: &str, port: u16) -> Answer {
     let addresses = (host, port).to_socket_addrs();

@@ -27,6 +27,14 @@ impl Size {
     pub const DEFAULT: Self = Self { cols: 80, rows: 24 };
 }
 
+/// A number that spreads well over what has these bytes (FNV-1a, 64 bits). Anybody can find two that
+/// share one.
+pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// Where a node is in its life, as its provider names it (EC2's own words where they exist).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum NodeState {
@@ -151,4 +159,21 @@ pub fn signal_number(name: &str) -> Option<u8> {
 pub fn signal_name(number: u8) -> Option<&'static str> {
     let index = usize::from(number).checked_sub(1)?;
     SIGNALS.get(index).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fnv1a_is_that() {
+        // From the test vectors of its authors.
+        for (text, hash) in [
+            ("", 0xcbf2_9ce4_8422_2325),
+            ("a", 0xaf63_dc4c_8601_ec8c),
+            ("foobar", 0x8594_4171_f739_67e8),
+        ] {
+            assert_eq!(fnv1a(text.bytes()), hash, "{text}");
+        }
+    }
 }

@@ -151,10 +151,8 @@ pub fn log_name(node: &str) -> String {
         while !name.is_char_boundary(cut) {
             cut -= 1;
         }
-        // FNV-1a tells those apart that begin alike.
-        let hash = node.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        // It tells those apart that begin alike.
+        let hash = crate::model::fnv1a(node.bytes());
         name.truncate(cut);
         let _ = write!(name, "%{hash:016x}");
     }

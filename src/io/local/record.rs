@@ -49,14 +49,7 @@ impl Record {
 /// folder. Two nodes may share one by chance; their ports differ.
 pub(super) fn own_address(node_dir: &Path) -> std::net::Ipv4Addr {
     use std::os::unix::ffi::OsStrExt as _;
-    // FNV-1a: any spread will do.
-    let hash = node_dir
-        .as_os_str()
-        .as_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = crate::model::fnv1a(node_dir.as_os_str().as_bytes().iter().copied());
     let [a, b, c, d, ..] = hash.to_be_bytes();
     std::net::Ipv4Addr::new(127, 64 | ((a ^ d) & 63), b, c.clamp(1, 254))
 }

@@ -103,8 +103,6 @@ pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
 /// The name under which a file grows until it is whole. It tells one content from another, so that
 /// only what is part of the same file is gone on with; a salt makes it nobody else's.
 pub fn part_name(name: &[u8], facts: &Facts, salt: Option<u64>) -> Vec<u8> {
-    // FNV-1a: nothing depends on its strength, since nothing that exists is ever written over.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let numbers = [
         facts.size,
         facts.modified.cast_unsigned(),
@@ -115,9 +113,8 @@ pub fn part_name(name: &[u8], facts: &Facts, salt: Option<u64>) -> Vec<u8> {
         .iter()
         .copied()
         .chain(numbers.flat_map(u64::to_be_bytes));
-    for byte in bytes {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
+    // Nothing depends on its strength, since nothing that exists is ever written over.
+    let hash = crate::model::fnv1a(bytes);
     format!(".dust-{hash:016x}.part").into_bytes()
 }
 
