@@ -176,4 +176,9 @@ fn cwlogs_asks_for_the_streams_of_each_instance() {
     assert_eq!(asked, each("i-1", "eu-west-1") + &each("i-2", "us-east-1"));
     run("-f /var/log").expect_code(2);
     run("").expect_code(2);
+    // What it needs is asked for before anything is done.
+    env.bash(&format!("PATH={} {command} /var/log", bin.display()))
+        .run()
+        .expect_code(127)
+        .expect_notice(&["python3 is not installed"]);
 }
