@@ -3,7 +3,7 @@
 
 use super::{App, Effect};
 use crate::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,23 @@ const TOLD_FOR: Duration = Duration::from_secs(600);
 pub struct KeepAsk {
     /// The file.
     pub path: Arc<Path>,
+    /// Whose it is, if others may have one of that name.
+    pub owner: Option<Arc<Owner>>,
     /// The lines.
     pub text: Vec<u8>,
     /// How many lines are missing if these are not written: also those that they say are missing.
     pub lines: u64,
     /// What becomes of it when it is too large; none: it grows.
     pub rotate: Option<Rotate>,
+}
+
+/// Whose a file is. One that begins with another's head is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// What its first line says, behind the time of the line that follows ([`crate::output::log_head`]).
+    pub head: String,
+    /// The file that is written in place of another's.
+    pub beside: PathBuf,
 }
 
 /// `FILE` becomes `FILE.1`, which becomes `FILE.2`, and so on.
@@ -40,8 +51,12 @@ pub struct Rotate {
 /// What became of it.
 #[derive(Clone, Debug)]
 pub struct KeepNews {
-    /// The file.
+    /// The file that was asked for.
     pub path: Arc<Path>,
+    /// Whose it is.
+    pub owner: Option<Arc<Owner>>,
+    /// The file that was written, or was to be.
+    pub file: PathBuf,
     /// How many bytes it was about.
     pub bytes: usize,
     /// How many lines are missing if not all was written.
@@ -78,6 +93,7 @@ impl App {
     pub(super) fn keep(
         &mut self,
         path: &Arc<Path>,
+        owner: Option<Arc<Owner>>,
         text: Vec<u8>,
         lines: u64,
         rotate: Option<Rotate>,
@@ -91,6 +107,7 @@ impl App {
         self.keeper.queued += text.len();
         self.effects.push_back(Effect::Keep(KeepAsk {
             path: Arc::clone(path),
+            owner,
             text,
             lines,
             rotate,
@@ -108,14 +125,18 @@ impl App {
         if self.record_failed(news, why) {
             return;
         }
-        self.log_failed(news);
+        let counted = self.log_failed(news);
         // A disk that is nearly full takes this and refuses that.
         let told = |at: Instant| now.saturating_duration_since(at) < TOLD_FOR;
         if !self.keeper.told.is_some_and(told) {
             self.keeper.told = Some(now);
-            let hint = "what nodes print goes on; lines that are missing are counted there";
-            let text = format!("cannot write to {}: {why}", news.path.display());
-            self.error(&Error::failed(text).hint(hint));
+            let text = format!("cannot write to {}: {why}", news.file.display());
+            let mut error = Error::failed(text);
+            if counted {
+                error = error
+                    .hint("what nodes print goes on; lines that are missing are counted there");
+            }
+            self.error(&error);
         }
     }
 

@@ -2,11 +2,11 @@
 //! see, and all that is typed into commands, are in none.
 
 use super::App;
-use super::keep::{KeepNews, Rotate};
+use super::keep::{KeepNews, Owner, Rotate};
 use crate::command::settings::{Change, Origin};
 use crate::error::{Error, Result};
 use crate::model::{NodeId, Outcome};
-use crate::output::{LogLines, Sign, log_name, status};
+use crate::output::{LogLines, Sign, log_head, log_name, status};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ const PRIVATE: &str = "(a line that is kept out of the history)";
 #[derive(Debug)]
 struct NodeLog {
     path: Arc<Path>,
+    owner: Arc<Owner>,
     lines: LogLines,
     /// The command of this job was written.
     job: Option<u64>,
@@ -35,8 +36,6 @@ pub(super) struct Log {
     nodes: BTreeMap<NodeId, NodeLog>,
     /// There is something to write of these.
     dirty: Vec<NodeId>,
-    /// So many lines are missing, of all nodes.
-    lost: u64,
     /// The time of this turn, as it is written.
     time: (Option<Instant>, String),
 }
@@ -54,10 +53,9 @@ impl App {
                     None => "as large as they get".to_owned(),
                     Some(_) => format!("up to {size}, {keep} older ones kept"),
                 };
-                let lost = match log.lost {
+                let lost = match log.nodes.values().map(|node| node.lost).sum() {
                     0 => String::new(),
-                    1 => "; 1 line is missing".to_owned(),
-                    lost => format!("; {lost} lines are missing"),
+                    lost => format!("; {}", missing(lost)),
                 };
                 format!("logging to {} (files {limit}){lost}", log.folder.display())
             },
@@ -101,7 +99,6 @@ impl App {
             folder: folder.to_owned(),
             nodes: BTreeMap::new(),
             dirty: Vec::new(),
-            lost: 0,
             time: (None, String::new()),
         });
         // Commands that run already are in the new one, too.
@@ -129,28 +126,46 @@ impl App {
         if self.log.is_none() || self.fleet.bastions.get(id).is_some() {
             return;
         }
-        let known = self
-            .log
-            .as_ref()
-            .is_some_and(|log| log.nodes.contains_key(&id));
-        let name = if known { String::new() } else { self.name(id) };
+        let known = |log: &Log| log.nodes.contains_key(&id);
+        if !self.log.as_ref().is_some_and(known) {
+            self.new_node_log(id);
+        }
         let now = self.now;
         let Some(log) = &mut self.log else { return };
         if log.time.1.is_empty() || log.time.0 != now {
             log.time = (now, self.host.wall().to_string());
         }
-        let folder = &log.folder;
-        let node = log.nodes.entry(id).or_insert_with(|| NodeLog {
-            path: folder.join(log_name(&name)).into(),
-            lines: LogLines::default(),
-            job: None,
-            lost: 0,
-            dirty: false,
-        });
+        let Some(node) = log.nodes.get_mut(&id) else {
+            return;
+        };
         write(node, &log.time.1);
         if !std::mem::replace(&mut node.dirty, true) {
             log.dirty.push(id);
         }
+    }
+
+    /// A node's log begins. Of nodes that share a name, in this run or in others, the first has the
+    /// file of that name, which says whose it is.
+    fn new_node_log(&mut self, id: NodeId) {
+        let (node, cluster) = match self.inventory.get(id) {
+            Some(node) => (node.name.clone(), node.cluster.clone()),
+            None => (self.name(id), String::new()),
+        };
+        let Some(log) = &mut self.log else { return };
+        let file = |name: &str| log.folder.join(log_name(name));
+        let owner = Owner {
+            head: log_head(&node, &cluster),
+            beside: file(&format!("{cluster}/{node}")),
+        };
+        let begun = NodeLog {
+            path: file(&node).into(),
+            owner: Arc::new(owner),
+            lines: LogLines::default(),
+            job: None,
+            lost: 0,
+            dirty: false,
+        };
+        log.nodes.insert(id, begun);
     }
 
     /// A node printed this.
@@ -224,39 +239,52 @@ impl App {
                 continue;
             }
             let lost = std::mem::take(&mut node.lost);
-            log.lost -= lost.min(log.lost);
             let lines = lost + memchr::memchr_iter(b'\n', &text).count() as u64;
             if lost > 0 {
                 let mut note = LogLines::default();
-                let what = format!("{lost} lines are missing here");
+                let what = format!("{} here", missing(lost));
                 note.entry(&log.time.1, Sign::Note, &what);
                 text = [note.take(), text].concat();
             }
-            texts.push((id, Arc::clone(&node.path), text, lines));
+            let owner = Arc::clone(&node.owner);
+            texts.push((Arc::clone(&node.path), owner, text, lines));
         }
-        for (id, path, text, lines) in texts {
-            if !self.keep(&path, text, lines, rotate) {
-                self.log_lost(|other, _| *other == id, lines);
+        for (path, owner, text, lines) in texts {
+            if !self.keep(&path, Some(Arc::clone(&owner)), text, lines, rotate) {
+                self.log_lost(&path, &owner, lines);
             }
         }
     }
 
-    /// Lines of a log could not be written.
-    pub(super) fn log_failed(&mut self, news: &KeepNews) {
-        self.log_lost(|_, node| node.path == news.path, news.lines);
+    /// Lines of a file could not be written. True: it is a log that goes on, and counts them.
+    pub(super) fn log_failed(&mut self, news: &KeepNews) -> bool {
+        let owner = news.owner.as_ref();
+        owner.is_some_and(|owner| self.log_lost(&news.path, owner, news.lines))
     }
 
-    fn log_lost(&mut self, which: impl Fn(&NodeId, &NodeLog) -> bool, lines: u64) {
-        let Some(log) = &mut self.log else { return };
-        if let Some((_, node)) = log.nodes.iter_mut().find(|(id, node)| which(id, node)) {
+    fn log_lost(&mut self, path: &Path, owner: &Owner, lines: u64) -> bool {
+        let nodes = self.log.as_mut().map(|log| log.nodes.values_mut());
+        let found = nodes
+            .into_iter()
+            .flatten()
+            .find(|node| *node.path == *path && *node.owner == *owner);
+        let is_there = found.is_some();
+        if let Some(node) = found {
             node.lost += lines;
-            log.lost += lines;
         }
+        is_there
     }
 
     /// The run is about to end: all that is to be written goes out.
     pub fn finish_files(&mut self) {
         self.end_log();
         self.end_recording();
+    }
+}
+
+fn missing(lines: u64) -> String {
+    match lines {
+        1 => "1 line is missing".to_owned(),
+        lines => format!("{lines} lines are missing"),
     }
 }

@@ -42,7 +42,7 @@ pub use effect::{Effect, ProviderOp};
 pub use event::{Event, Provided, ProvidedNode};
 pub use host::Host;
 pub use inventory::defined;
-pub use keep::{KeepAsk, KeepNews, Rotate};
+pub use keep::{KeepAsk, KeepNews, Owner, Rotate};
 pub use loans::{Lender, Loan, LoanNews, Wanted, digest};
 pub use nodes::reason;
 pub use session::Loaded;

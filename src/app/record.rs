@@ -208,7 +208,7 @@ impl App {
         };
         let text = std::mem::take(&mut recording.out);
         let path = Arc::clone(&recording.path);
-        if !self.keep(&path, text, 0, None) {
+        if !self.keep(&path, None, text, 0, None) {
             self.give_recording_up("the disk takes nothing");
         }
     }

@@ -307,6 +307,11 @@ is used if it is set.
 What
 .Ic log DIR
 writes.
+Of nodes of one name in several clusters, whichever run they are of, the first has
+.Pa NODE.log ,
+another
+.Pa CLUSTER%2FNODE.log :
+the first line says whose it is.
 What cannot stand in the name of a file is
 .Li %
 and two hexadecimal digits.

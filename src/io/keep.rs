@@ -4,12 +4,14 @@
 //! be moved at any time. Several dusts may write to the same file: each takes its lock, and pieces
 //! are whole lines. What could not be written whole is taken back.
 
-use crate::app::{KeepAsk, KeepNews, Rotate};
+use crate::app::{KeepAsk, KeepNews, Owner, Rotate};
+use crate::output::is_other_log;
 use nix::fcntl::{Flock, FlockArg};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -19,6 +21,8 @@ const TOGETHER: usize = 1 << 20;
 /// So often another dust's lock is waited for, [`PAUSE`] each time.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(5);
+/// The first line of a log, which says whose it is, is looked for in so many bytes.
+const HEAD_MAX: usize = 4096;
 
 /// The way to the thread.
 #[derive(Debug)]
@@ -67,13 +71,14 @@ pub(super) fn serve(desk: &Desk, answer: impl Fn(KeepNews)) {
     while let Ok(first) = desk.asks.recv() {
         let mut size = first.text.len();
         let mut asks = vec![first];
-        let mut places = HashMap::from([(asks[0].path.clone(), 0)]);
+        let whose = |ask: &KeepAsk| (ask.path.clone(), ask.owner.clone());
+        let mut places = HashMap::from([(whose(&asks[0]), 0)]);
         while size < TOGETHER
             && let Ok(mut next) = desk.asks.try_recv()
         {
             size += next.text.len();
             let place = places
-                .get(&next.path)
+                .get(&whose(&next))
                 .and_then(|at: &usize| asks.get_mut(*at));
             match place {
                 Some(ask) => {
@@ -82,14 +87,15 @@ pub(super) fn serve(desk: &Desk, answer: impl Fn(KeepNews)) {
                     ask.rotate = next.rotate;
                 },
                 None => {
-                    places.insert(next.path.clone(), asks.len());
+                    places.insert(whose(&next), asks.len());
                     asks.push(next);
                 },
             }
         }
         for ask in asks {
-            let mut done = 0;
-            let result = append_some(&ask, &mut done).map_err(|error| why(&error));
+            let (mut done, mut file) = (0, &*ask.path);
+            let result = append_some(&ask, &mut done, &mut file);
+            let (result, file) = (result.map_err(|error| why(&error)), file.to_owned());
             let left = ask.text.get(done..).unwrap_or_default();
             answer(KeepNews {
                 bytes: ask.text.len(),
@@ -98,6 +104,8 @@ pub(super) fn serve(desk: &Desk, answer: impl Fn(KeepNews)) {
                     _ => memchr::memchr_iter(b'\n', left).count() as u64,
                 },
                 path: ask.path,
+                owner: ask.owner,
+                file,
                 result,
             });
         }
@@ -142,17 +150,28 @@ fn own(file: File) -> io::Result<File> {
     Err(io::Error::other(fault))
 }
 
-/// Writes as many whole lines as it can; `done`: so many bytes.
-fn append_some(ask: &KeepAsk, done: &mut usize) -> io::Result<()> {
+/// Writes as many whole lines as it can; `done`: so many bytes; `path`: the file.
+fn append_some<'a>(ask: &'a KeepAsk, done: &mut usize, path: &mut &'a Path) -> io::Result<()> {
     while let Some(left) = ask.text.get(*done..).filter(|left| !left.is_empty()) {
-        let mut file = lock(&ask.path)?;
+        let mut file = lock(path)?;
         let size = file.metadata()?.len();
+        let mut head = Vec::new();
+        if let Some(owner) = ask.owner.as_ref() {
+            if size == 0 {
+                head = time_of(left).to_vec();
+                head.extend_from_slice(owner.head.as_bytes());
+            } else if **path != *owner.beside && is_anothers(&file, owner)? {
+                *path = &owner.beside;
+                continue;
+            }
+        }
         let now = match ask.rotate {
             None => left,
             Some(rotate) => {
-                let fits = fitting(left, rotate.size.saturating_sub(size));
+                let used = size + head.len() as u64;
+                let fits = fitting(left, rotate.size.saturating_sub(used));
                 if fits.is_empty() && size > 0 {
-                    self::rotate(&ask.path, rotate)?;
+                    self::rotate(path, rotate)?;
                     continue;
                 }
                 // A line that is larger than a file may be is written all the same.
@@ -163,7 +182,11 @@ fn append_some(ask: &KeepAsk, done: &mut usize) -> io::Result<()> {
                 }
             },
         };
-        if let Err(error) = file.write_all(now) {
+        let whole = match head.is_empty() {
+            true => Cow::Borrowed(now),
+            false => Cow::Owned([&head, now].concat()),
+        };
+        if let Err(error) = file.write_all(&whole) {
             // Nobody wants half a line.
             drop(file.set_len(size));
             return Err(error);
@@ -173,11 +196,25 @@ fn append_some(ask: &KeepAsk, done: &mut usize) -> io::Result<()> {
     Ok(())
 }
 
+/// The time of the first of these lines.
+fn time_of(lines: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b' ', lines).unwrap_or(0);
+    lines.get(..end).unwrap_or_default()
+}
+
+/// Whether a file is the log of another node.
+fn is_anothers(file: &File, owner: &Owner) -> io::Result<bool> {
+    let mut start = [0; HEAD_MAX];
+    let count = file.read_at(&mut start, 0)?;
+    let start = start.get(..count).unwrap_or_default();
+    Ok(is_other_log(first_line(start), &owner.head))
+}
+
 /// The file of this name, locked, with the end as it is now.
 fn lock(path: &Path) -> io::Result<Flock<File>> {
     for _ in 0..TRIES {
         let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
+        options.read(true).append(true).create(true).mode(0o600);
         let file = own(options.custom_flags(SAFE).open(path)?)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // Another dust may have given this file another name meanwhile.
@@ -233,12 +270,14 @@ fn rotate(path: &Path, rotate: Rotate) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::log_head;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::sync::Arc;
 
     fn ask(path: &Path, text: &str, rotate: Option<(u64, u16)>) -> KeepAsk {
         KeepAsk {
             path: Arc::from(path),
+            owner: None,
             text: text.into(),
             lines: 1,
             rotate: rotate.map(|(size, keep)| Rotate { size, keep }),
@@ -246,7 +285,7 @@ mod tests {
     }
 
     fn append(ask: &KeepAsk) -> io::Result<()> {
-        append_some(ask, &mut 0)
+        append_some(ask, &mut 0, &mut &*ask.path)
     }
 
     #[test]
@@ -276,6 +315,45 @@ mod tests {
         assert_eq!(read("a.log").unwrap(), "8\n");
         let mode = fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn each_of_one_name_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let rotate = Some((40, 1));
+        let say = |cluster: &str, text: &str| {
+            let owner = Owner {
+                head: log_head("n", cluster),
+                beside: path(&format!("{cluster}%2Fn.log")),
+            };
+            let ask = KeepAsk {
+                owner: Some(Arc::new(owner)),
+                ..ask(&path("n.log"), text, rotate)
+            };
+            append(&ask).unwrap();
+        };
+        let read = |name: &str| fs::read_to_string(path(name)).unwrap_or_default();
+        say("a", "T1 a1\n");
+        say("b", "T2 b1\n");
+        say("a", "T3 a2\n");
+        say("b", "T4 b2\n");
+        let a = "T1 # log of n in cluster a\nT1 a1\nT3 a2\n";
+        assert_eq!(read("n.log"), a);
+        let b = "T2 # log of n in cluster b\nT2 b1\nT4 b2\n";
+        assert_eq!(read("b%2Fn.log"), b);
+        // Each piece of a log says whose it is.
+        say("a", "T5 a3 and more\n");
+        assert_eq!(read("n.log.1"), a);
+        assert_eq!(
+            read("n.log"),
+            "T5 # log of n in cluster a\nT5 a3 and more\n"
+        );
+        // One that does not say so is gone on with.
+        fs::write(path("n.log"), "T6 $ old\n").unwrap();
+        say("b", "T7 b3\n");
+        assert_eq!(read("n.log"), "T6 $ old\nT7 b3\n");
+        assert_eq!(read("b%2Fn.log"), b);
     }
 
     #[test]

@@ -126,6 +126,23 @@ impl LogLines {
     }
 }
 
+/// What the first line of a log says, behind its time: whose it is. A line of dust's, with its end.
+pub fn log_head(node: &str, cluster: &str) -> String {
+    let (node, cluster) = (clean(node.as_bytes()), clean(cluster.as_bytes()));
+    format!("{HEAD}{node} in cluster {cluster}\n")
+}
+
+/// Whether a log that begins with this line is another's than the one with this head. One without a
+/// head is everybody's.
+pub fn is_other_log(first_line: &[u8], head: &str) -> bool {
+    let blank = memchr(b' ', first_line).unwrap_or(first_line.len());
+    let (_, said) = first_line.split_at(blank);
+    said.starts_with(HEAD.as_bytes()) && said != head.as_bytes()
+}
+
+/// What all such lines have, behind the time.
+const HEAD: &str = " # log of ";
+
 /// The name of a node's file: the node's name and `.log`, where all that a file's name cannot have,
 /// or that would lead elsewhere, is `%` and two hexadecimal digits a byte.
 pub fn log_name(node: &str) -> String {
@@ -205,6 +222,24 @@ mod tests {
         assert_eq!(lines[2], "T + xxxxx");
         assert_eq!(lines[3], "U   short");
         assert!(log.held.is_empty());
+    }
+
+    #[test]
+    fn whose_it_is() {
+        let head = log_head("web0\u{1b}[1m", "lab");
+        assert_eq!(head, " # log of web0 in cluster lab\n");
+        for (line, other) in [
+            ("T # log of web0 in cluster lab\n", false),
+            ("T # log of web0 in cluster prod\n", true),
+            ("T # log of web1 in cluster lab\n", true),
+            // Not whole: nobody knows whose.
+            ("T # log of web0 in cluster lab", true),
+            ("T   # log of web1 in cluster lab\n", false),
+            ("T $ uname\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_other_log(line.as_bytes(), &head), other, "{line:?}");
+        }
     }
 
     #[test]

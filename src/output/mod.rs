@@ -22,7 +22,7 @@ mod trie;
 pub use diff::diff;
 pub use gather::{Gather, Group, Kept, Limits};
 pub use lines::{LineAssembler, MAX_LINE, Waiting};
-pub use log::{LogLines, Sign, log_name};
+pub use log::{LogLines, Sign, is_other_log, log_head, log_name};
 pub use printer::{Format, PALETTE, Printer};
 pub use report::report;
 pub use sanitise::{MAX_SEQUENCE, Sanitiser, clean};

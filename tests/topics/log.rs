@@ -12,7 +12,7 @@ impl Lab {
     }
 }
 
-/// The lines of a log without their times, which are of one form.
+/// The lines of a log without their times, which are of one form, and without what says whose it is.
 #[track_caller]
 fn lines(text: &str) -> Vec<String> {
     let line = |line: &str| {
@@ -25,7 +25,10 @@ fn lines(text: &str) -> Vec<String> {
         assert!(shapes.contains(&shape), "{line}");
         rest.to_owned()
     };
-    text.lines().map(line).collect()
+    let lines = text.lines().map(line);
+    lines
+        .filter(|line| !line.starts_with(" # log of "))
+        .collect()
 }
 
 /// How long a command took is no matter.
@@ -94,10 +97,10 @@ fn the_zone_is_told() {
         text.lines().all(|line| line.get(23..29) == Some("+05:30")),
         "{text}"
     );
-    let hour = text.lines().nth(1).unwrap().get(11..16).unwrap();
+    let hour = text.lines().nth(2).unwrap().get(11..16).unwrap();
     let seconds: i64 = text
         .lines()
-        .nth(1)
+        .nth(2)
         .unwrap()
         .get(32..)
         .unwrap()
@@ -170,6 +173,49 @@ fn no_password_and_nothing_private_is_logged() {
         ]
     );
     pty.command("exit");
+}
+
+#[test]
+fn nodes_of_one_name_have_files_of_their_own() {
+    need!("sshd", "bash");
+    let lab = Lab::new(&["a"]);
+    let text = fs::read_to_string(&lab.file).unwrap();
+    lab.env
+        .file("far.cnf", text.replace("name=lab", "name=far"));
+    let begins = |cluster: &str| format!(" # log of a in cluster {cluster}");
+    let said = |words: &[&str]| -> Vec<String> {
+        let each = words.iter().map(|word| {
+            let command = format!(" $ echo {word}");
+            [command, format!("   {word}"), " = exit 0".to_owned()]
+        });
+        each.flatten().collect()
+    };
+    let check = |name: &str, cluster: &str, words: &[&str]| {
+        let text = lab.log(name);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.ends_with(&begins(cluster)), "{name}: {text}");
+        assert_eq!(text.matches("# log of").count(), 1, "{name}: {text}");
+        assert_eq!(without_seconds(&lines(&text)), said(words), "{name}");
+    };
+    // Both are loaded.
+    let both = [
+        "log logs",
+        "@a echo 1",
+        "load far.cnf",
+        "@far/a echo 2",
+        "@lab/a echo 3",
+    ];
+    lab.run(&both).expect_code(0);
+    check("logs/a.log", "lab", &["1", "3"]);
+    check("logs/far%2Fa.log", "far", &["2"]);
+    // Each is by itself, in another run.
+    for (file, word) in [("far.cnf", "4"), ("lab.cnf", "5")] {
+        let command = format!("@a echo {word}");
+        let words = ["-f", file, "-c", "log logs", "-c", &command];
+        lab.env.dust(&words).run().expect_code(0);
+    }
+    check("logs/a.log", "lab", &["1", "3", "5"]);
+    check("logs/far%2Fa.log", "far", &["2", "4"]);
 }
 
 #[test]

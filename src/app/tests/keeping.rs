@@ -29,6 +29,8 @@ fn taken(lab: &mut Lab, asks: &[KeepAsk], result: &Result<(), String>) {
     for ask in asks {
         let news = KeepNews {
             path: ask.path.clone(),
+            owner: ask.owner.clone(),
+            file: ask.path.to_path_buf(),
             bytes: ask.text.len(),
             lines: ask.lines,
             result: result.clone(),
@@ -142,6 +144,35 @@ fn a_full_disk_is_told_once_and_what_is_missing_is_counted() {
 }
 
 #[test]
+fn a_recording_that_fails_behind_its_end_is_no_log() {
+    let mut lab = Lab::prompt(1);
+    lab.line("log logs");
+    lab.line("record r.cast");
+    lab.line("record off");
+    let asks = asked(&mut lab);
+    assert!(asks.iter().any(|ask| ask.path.ends_with("r.cast")));
+    taken(&mut lab, &asks, &Err("no space is left".to_owned()));
+    let rows = lab.rows().join("\n");
+    assert!(rows.contains("cannot write to /work/r.cast"), "{rows}");
+    assert!(!rows.contains("counted there"), "{rows}");
+}
+
+#[test]
+fn one_line_is_one_line() {
+    let mut lab = Lab::prompt(1);
+    lab.line("log logs");
+    lab.line("@n0 yes");
+    let asks = asked(&mut lab);
+    taken(&mut lab, &asks, &Err("no space is left".to_owned()));
+    lab.says("n0", "y\n");
+    let text = text(&asked(&mut lab), "n0.log");
+    assert!(
+        text.starts_with(&format!("{TIME} # 1 line is missing here\n")),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_slow_disk_is_waited_for_and_a_dead_one_is_not() {
     let mut lab = Lab::prompt(1);
     lab.line("set fold on");
@@ -176,7 +207,7 @@ fn a_slow_disk_is_waited_for_and_a_dead_one_is_not() {
     lab.says("n0", "seen\n");
     let text = text(&asked(&mut lab), "n0.log");
     assert!(
-        text.contains("# 1 lines are missing here\n") && text.ends_with("  seen\n"),
+        text.contains("# 1 line is missing here\n") && text.ends_with("  seen\n"),
         "{text}"
     );
 }

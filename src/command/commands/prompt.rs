@@ -106,7 +106,8 @@ pub(super) const LOG: Spec = Spec {
            is: $ a command, = its end, # a word of dust's, + the rest of a very long line, a blank \
            output. What is typed into commands, passwords above all, is in none; nor are raw \
            shells (record) and commands that begin with a blank at the prompt. \
-           A file above set log-size becomes NODE.log.1, and so on up to set log-keep. Files are \
+           The first line says whose log it is; a node of that name in another cluster gets \
+           DIR/CLUSTER%2FNODE.log. A file above set log-size becomes NODE.log.1, and so on up to set log-keep. Files are \
            for you alone, links are not followed. Without DIR it says where it logs; set log in \
            config.ini logs always.",
     examples: &["log logs", "log", "log off"],

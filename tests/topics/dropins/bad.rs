@@ -30,7 +30,7 @@ fn what_others_may_write_to_is_refused() {
         (&elsewhere, 0o757, "linked", None),
         (&env.work(), 0o707, "linked", Some(&env.work())),
     ] {
-        let blamed = blamed.map_or("it".to_owned(), |path| path.display().to_string());
+        let blamed = blamed.map_or_else(|| "it".to_owned(), |path| path.display().to_string());
         let why = format!("others may write to {blamed}");
         let before = fs::metadata(path).unwrap().permissions();
         chmod(path, mode);
