@@ -6,12 +6,22 @@ use crate::model::Node;
 /// More numbers than this are not listed one by one.
 const LISTED_MAX: usize = 64;
 
+/// What stands behind these letters in a node's name, or in its cluster's and its own.
+fn behind<'a>(head: &str, node: &'a Node) -> Option<&'a str> {
+    let letters = match head.split_once('/') {
+        Some((cluster, letters)) if cluster == node.cluster => letters,
+        Some(_) => return None,
+        None => head,
+    };
+    node.name.strip_prefix(letters)
+}
+
 /// What may stand for an item in the brackets behind `head` that begins with `prefix`: a number, or
 /// a range up to the last one. The bracket is closed behind it.
 pub(super) fn candidates(head: &str, prefix: &str, nodes: &[Node]) -> Vec<Candidate> {
     let mut numbers: Vec<(u64, &str)> = nodes
         .iter()
-        .filter_map(|node| node.name.strip_prefix(head))
+        .filter_map(|node| behind(head, node))
         .filter(|digits| digits.chars().all(|c| c.is_ascii_digit()))
         .filter_map(|digits| Some((digits.parse().ok()?, digits)))
         .collect();

@@ -49,7 +49,16 @@ pub(super) fn terms(prefix: &str, nodes: &[Node], spelling: Spelling) -> Vec<Can
             about: format!("a cluster of {count}"),
         }
     });
-    let all = names.chain(clusters);
+    // Several clusters may have nodes of one name.
+    let known = attributes::clusters(nodes);
+    let is_one = known.len() > 1 && known.iter().any(|cluster| spelling.of(cluster) == prefix);
+    let full = prefix.contains('/') || is_one;
+    let full = nodes.iter().filter(|_| full).map(|node| Candidate {
+        text: format!("{}/{}", spelling.of(&node.cluster), spelling.of(&node.name)),
+        more: false,
+        about: about(node),
+    });
+    let all = names.chain(clusters).chain(full);
     let all: Vec<Candidate> = all.filter(|found| !found.text.is_empty()).collect();
     if prefix.is_empty() {
         return all;

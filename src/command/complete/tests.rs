@@ -290,6 +290,40 @@ fn answers_say_what_they_are() {
 }
 
 #[test]
+fn nodes_are_named_with_their_clusters() {
+    let mut nodes = nodes();
+    let [master, ..] = nodes.as_slice() else {
+        panic!("no nodes")
+    };
+    let far = Node {
+        cluster: "far".to_owned(),
+        ..master.clone()
+    };
+    let one = nodes.clone();
+    nodes.push(far);
+    let texts = |prefix: &str, nodes: &[Node]| {
+        let lines = answer(prefix, nodes);
+        let texts = lines.lines().map(|line| line.split('\t').next().unwrap());
+        texts.collect::<Vec<_>>().join(" ")
+    };
+    for (prefix, found) in [
+        ("demo", "demo demo/master demo/worker0 demo/worker1"),
+        ("@far/", "@far/master"),
+        ("all,demo/w", "all,demo/worker0 all,demo/worker1"),
+        ("demo/worker[0-", "demo/worker[0-1]"),
+        ("far/worker[", ""),
+        ("none/", ""),
+        ("m", "master"),
+        ("fa", "far"),
+    ] {
+        assert_eq!(texts(prefix, &nodes), found, "{prefix}");
+    }
+    // Of one cluster its name is whole; who types on means a node.
+    assert_eq!(texts("demo", &one), "demo");
+    assert_eq!(texts("demo/m", &one), "demo/master");
+}
+
+#[test]
 fn numbers_keep_their_zeros_and_are_not_listed_without_end() {
     let node = |name: String| Node {
         name,
