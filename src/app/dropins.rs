@@ -97,6 +97,8 @@ impl LocalEnd {
 pub(super) struct DropIns {
     listing: Listing,
     asked: BTreeMap<u64, Vec<After>>,
+    /// `commands install` that are under way.
+    installs: BTreeSet<u64>,
     /// A look at the folders is under way; what it is for.
     looking: Option<u64>,
     /// What the one after it is for.
@@ -118,7 +120,7 @@ impl DropIns {
     /// Somebody waits for an answer.
     pub(super) fn are_awaited(&self) -> bool {
         let mut all = self.asked.values().flatten().chain(&self.later);
-        all.any(|after| *after != After::Learn)
+        all.any(|after| *after != After::Learn) || !self.installs.is_empty()
     }
 
     /// The nodes that the one that runs was given.

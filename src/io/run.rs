@@ -352,7 +352,9 @@ impl Loop {
             Answer::Cloud(request, news) => self.app.handle(now, Event::Cloud(request, news)),
             Answer::Provided(provided) => self.app.handle(now, Event::Provided(provided)),
             Answer::DropIns(request, news, said) => {
-                self.said = said;
+                if let Some(said) = said {
+                    self.said = said;
+                }
                 self.app.handle(now, Event::DropIns(request, news));
             },
             Answer::Child(result) => {

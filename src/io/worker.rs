@@ -48,7 +48,7 @@ pub enum Answer {
     /// A local command has ended with this status.
     Child(Result<LocalEnd, String>),
     /// What is in the folders of drop-in commands, and what programs there said of themselves.
-    DropIns(u64, DropInNews, Said),
+    DropIns(u64, DropInNews, Option<Said>),
     /// News of EC2, to the question of this number.
     Cloud(u64, cloud::News),
     /// News of this machine's files, to the question of this number.
@@ -336,11 +336,16 @@ pub fn agent_login(
 
 /// Does something about the folders of drop-in commands.
 pub fn drop_ins(request: u64, ask: DropInAsk, mut said: Said) -> Answer {
-    let news = match ask {
-        DropInAsk::List(look) => DropInNews::Listed(dropins::scan(&look, &mut said)),
-        DropInAsk::Install(name) => DropInNews::Installed(dropins::install(name.as_deref())),
-    };
-    Answer::DropIns(request, news, said)
+    match ask {
+        DropInAsk::List(look) => {
+            let listing = dropins::scan(&look, &mut said);
+            Answer::DropIns(request, DropInNews::Listed(listing), Some(said))
+        },
+        DropInAsk::Install(name) => {
+            let done = dropins::install(name.as_deref());
+            Answer::DropIns(request, DropInNews::Installed(done), None)
+        },
+    }
 }
 
 /// Waits for a child of ours.

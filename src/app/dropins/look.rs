@@ -22,8 +22,6 @@ pub(super) enum After {
     About(String),
     /// `commands`.
     List,
-    /// `commands install`.
-    Install,
 }
 
 impl App {
@@ -46,9 +44,8 @@ impl App {
         folders
     }
 
-    fn ask_drop_ins(&mut self, after: After, ask: DropInAsk) -> u64 {
+    fn ask_drop_ins(&mut self, ask: DropInAsk) -> u64 {
         self.next_request += 1;
-        self.drop_ins.asked.insert(self.next_request, vec![after]);
         self.effects
             .push_back(Effect::DropIns(self.next_request, ask));
         self.next_request
@@ -73,7 +70,9 @@ impl App {
             own: first.into_iter().chain(last).collect(),
             named: self.drop_ins.named.iter().cloned().collect(),
         };
-        self.drop_ins.looking = Some(self.ask_drop_ins(after, DropInAsk::List(look)));
+        let request = self.ask_drop_ins(DropInAsk::List(look));
+        self.drop_ins.asked.insert(request, vec![after]);
+        self.drop_ins.looking = Some(request);
     }
 
     /// Looks what there is, in the background. In a batch nobody needs to know.
@@ -102,16 +101,17 @@ impl App {
 
     /// `commands install`.
     pub(in crate::app) fn install_drop_ins(&mut self, name: Option<String>) {
-        self.ask_drop_ins(After::Install, DropInAsk::Install(name));
+        let request = self.ask_drop_ins(DropInAsk::Install(name));
+        self.drop_ins.installs.insert(request);
     }
 
     /// News of the folders.
     pub(in crate::app) fn drop_in_news(&mut self, request: u64, news: DropInNews) {
-        let Some(after) = self.drop_ins.asked.remove(&request) else {
-            return;
-        };
         match news {
             DropInNews::Listed(listing) => {
+                let Some(after) = self.drop_ins.asked.remove(&request) else {
+                    return;
+                };
                 self.drop_ins.listing = listing;
                 self.drop_ins.looking = None;
                 for after in after {
@@ -121,13 +121,18 @@ impl App {
                     self.look_for(after);
                 }
             },
-            DropInNews::Installed(Ok(lines)) => {
-                for line in lines {
-                    self.notice(&line);
+            DropInNews::Installed(done) => {
+                self.drop_ins.installs.remove(&request);
+                match done {
+                    Ok(lines) => {
+                        for line in lines {
+                            self.notice(&line);
+                        }
+                        self.learn_drop_ins();
+                    },
+                    Err(error) => self.error(&error),
                 }
-                self.learn_drop_ins();
             },
-            DropInNews::Installed(Err(error)) => self.error(&error),
         }
     }
 
@@ -183,7 +188,7 @@ impl App {
                     self.notice(&trouble);
                 }
             },
-            After::Learn | After::Install => {
+            After::Learn => {
                 for trouble in self.drop_ins.listing.troubles() {
                     if self.drop_ins.told.insert(trouble.clone()) {
                         self.notice(&trouble);
