@@ -107,13 +107,19 @@ pub(super) struct DropIns {
     named: BTreeSet<PathBuf>,
     told: HashSet<String>,
     /// The one that has the terminal.
-    running: Option<String>,
+    running: Option<Running>,
+    /// The largest exit status of local commands in a batch.
+    pub(super) worst: u8,
+}
+
+/// A drop-in that runs.
+#[derive(Debug)]
+struct Running {
+    name: String,
     /// The nodes that it was given.
     given: Vec<NodeId>,
     /// Counts how often Ctrl-C is typed at it.
-    interrupts: Option<Detach>,
-    /// The largest exit status of local commands in a batch.
-    pub(super) worst: u8,
+    interrupts: Detach,
 }
 
 impl DropIns {
@@ -125,7 +131,7 @@ impl DropIns {
 
     /// The nodes that the one that runs was given.
     pub(super) fn given(&self) -> &[NodeId] {
-        &self.given
+        self.running.as_ref().map_or(&[], |running| &running.given)
     }
 
     /// Those that can be used, as far as was looked.
@@ -240,9 +246,9 @@ impl App {
             Error::usage(format!("{name}: {error}")).hint(usage)
         };
         let (target, args) = self.drop_in_target(&found, words).map_err(misuse)?;
-        let ids = match &target {
-            Some(target) => self.resolve(target)?.ids().to_vec(),
-            None => self.inventory.working().to_vec(),
+        let (target, ids) = match target {
+            Some((target, ids)) => (Some(target), ids),
+            None => (None, self.inventory.working().to_vec()),
         };
         if ids.is_empty() && found.hints.wants == Wants::Required {
             return Err(Error::usage("no nodes").hint("load FILE, or start dust with -f FILE"));
@@ -251,9 +257,11 @@ impl App {
         let call = self.call(&found, args, target.as_deref(), &ids);
         self.drop_ins.named.insert(found.path);
         self.local_runs = true;
-        self.drop_ins.running = Some(found.name);
-        self.drop_ins.given = ids;
-        self.drop_ins.interrupts = Some(Detach::new(THRICE));
+        self.drop_ins.running = Some(Running {
+            name: found.name,
+            given: ids,
+            interrupts: Detach::new(THRICE),
+        });
         self.effects.push_back(Effect::DropIn(Box::new(call)));
         Ok(())
     }
@@ -277,8 +285,7 @@ impl App {
     /// A local command, or a drop-in, has ended.
     pub(super) fn local_ended(&mut self, result: Result<LocalEnd>) {
         self.local_runs = false;
-        let name = self.drop_ins.running.take();
-        self.drop_ins.given.clear();
+        let name = self.drop_ins.running.take().map(|running| running.name);
         let end = match result {
             Ok(end) => end,
             Err(error) => {
@@ -309,15 +316,12 @@ impl App {
     /// Keys for the local command that has the terminal. True: it is to be killed, since it heeds no
     /// Ctrl-C.
     pub fn kills_local(&mut self, now: Instant, bytes: &[u8]) -> bool {
-        let Some(interrupts) = &mut self.drop_ins.interrupts else {
+        let Some(running) = &mut self.drop_ins.running else {
             return false;
         };
         // It gets all of them in any case.
         let mut passed = Vec::new();
-        self.drop_ins.running.is_some()
-            && matches!(
-                interrupts.feed(bytes, now, &mut passed),
-                Fed::Detached { .. }
-            )
+        let fed = running.interrupts.feed(bytes, now, &mut passed);
+        matches!(fed, Fed::Detached { .. })
     }
 }

@@ -8,6 +8,7 @@ mod shipped;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -258,6 +259,22 @@ fn a_prompt_without_a_session_serves_by_itself() {
     pty.wait_prompt();
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 2);
     assert_eq!(left(&env), [""; 0]);
+}
+
+/// Another reader would wait for it for ever.
+#[test]
+fn a_list_of_nodes_is_read_once() {
+    let env = Env::new();
+    let file = nowhere(&env, &["a", "b", "c"]);
+    script(&own(&env), "tell", "cat \"$DUST_NAMES\"");
+    for target in ["^list", "@^list"] {
+        let script = format!(
+            "rm -f list; mkfifo list; printf 'a\\nc\\n' >list & \
+             until test -p list; do :; done; exec $DUST -f {file} tell {target}"
+        );
+        let run = env.bash(&script).within(Duration::from_secs(20)).run();
+        assert_eq!(run.expect_code(0).out(), "a\nc\n", "{target}");
+    }
 }
 
 #[test]

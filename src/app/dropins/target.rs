@@ -3,32 +3,35 @@
 use super::super::App;
 use crate::command::dropins::{self, DropIn, First};
 use crate::error::{Error, Result};
+use crate::model::NodeId;
 use crate::target::may_mean_nodes;
 use std::ffi::OsString;
 
+/// A target, as it was typed, and the nodes that it means.
+type Found = (String, Vec<NodeId>);
+
 impl App {
-    /// The target among the words, and the arguments.
+    /// The target among the words, and the arguments. What it means is asked once: a `^FILE` may be
+    /// another a moment later, or be read only once.
     pub(super) fn drop_in_target(
         &self,
-        found: &DropIn,
+        drop_in: &DropIn,
         mut words: Vec<OsString>,
-    ) -> Result<(Option<String>, Vec<OsString>)> {
+    ) -> Result<(Option<Found>, Vec<OsString>)> {
         let first = words
             .first()
             .map(|word| word.to_string_lossy().into_owned());
-        let target = match dropins::first(found.hints.wants, first.as_deref())? {
+        let found = |target: &str| -> Result<Found> {
+            let ids = self.resolve(target)?.ids().to_vec();
+            Ok((target.to_owned(), ids))
+        };
+        let target = match dropins::first(drop_in.hints.wants, first.as_deref())? {
             First::Nothing => return Ok((None, words)),
             First::End => None,
-            First::Target(target) => {
-                self.resolve(target)?;
-                Some(target.to_owned())
-            },
-            First::Surely(target) => {
-                self.resolve(target).map_err(or_argument)?;
-                Some(target.to_owned())
-            },
-            First::Maybe(word) => match self.resolve(word) {
-                Ok(_) => Some(word.to_owned()),
+            First::Target(target) => Some(found(target)?),
+            First::Surely(target) => Some(found(target).map_err(or_argument)?),
+            First::Maybe(word) => match found(word) {
+                Ok(found) => Some(found),
                 Err(error) if may_mean_nodes(word, self.inventory.nodes()) => {
                     return Err(or_argument(error));
                 },
