@@ -120,6 +120,8 @@ struct Running {
     given: Vec<NodeId>,
     /// Counts how often Ctrl-C is typed at it.
     interrupts: Detach,
+    /// A run inside it has asked what is known, and may have changed that.
+    asked: bool,
 }
 
 impl DropIns {
@@ -261,6 +263,7 @@ impl App {
             name: found.name,
             given: ids,
             interrupts: Detach::new(THRICE),
+            asked: false,
         });
         self.effects.push_back(Effect::DropIn(Box::new(call)));
         Ok(())
@@ -282,10 +285,21 @@ impl App {
         }
     }
 
+    /// A run has asked what is known: one inside the drop-in, if there is one.
+    pub fn was_asked_inside(&mut self) {
+        if let Some(running) = &mut self.drop_ins.running {
+            running.asked = true;
+        }
+    }
+
     /// A local command, or a drop-in, has ended.
-    pub(super) fn local_ended(&mut self, result: Result<LocalEnd>) {
+    pub(super) fn local_ended(&mut self, now: Instant, result: Result<LocalEnd>) {
         self.local_runs = false;
-        let name = self.drop_ins.running.take().map(|running| running.name);
+        let running = self.drop_ins.running.take();
+        if running.as_ref().is_some_and(|running| running.asked) && !self.is_batch() {
+            self.look_at_clouds(now);
+        }
+        let name = running.map(|running| running.name);
         let end = match result {
             Ok(end) => end,
             Err(error) => {

@@ -286,7 +286,7 @@ impl App {
             Event::Data(id, bytes) => self.data(now, id, bytes),
             Event::ShellClosed(id, status) => self.shell_closed(now, id, status),
             Event::Channel(id, channel, event) => self.channel_event(now, id, channel, event),
-            Event::LocalEnded(result) => self.local_ended(result),
+            Event::LocalEnded(result) => self.local_ended(now, result),
             Event::DropIns(request, news) => self.drop_in_news(request, news),
             Event::Provided(provided) => self.provided(now, provided),
             Event::KeyLocked(path) => self.key_locked(now, path),

@@ -170,6 +170,16 @@ impl App {
         }
     }
 
+    /// Asks in the background what has changed: somebody else may have stopped nodes, or started some.
+    pub(super) fn look_at_clouds(&mut self, now: Instant) {
+        for account in self.accounts() {
+            let is_known = self.clouds.accounts.get(&account);
+            if is_known.is_some_and(|known| known.told) {
+                self.ask_cloud(now, &account, Ask::Describe, What::Poll, Vec::new());
+            }
+        }
+    }
+
     /// The accounts of all loaded clusters.
     fn accounts(&self) -> Vec<Account> {
         let mut accounts: Vec<Account> = Vec::new();

@@ -1,7 +1,7 @@
 //! A laboratory: an [`App`] with nodes that answer by the script of a test, and a clock of its own.
 
 use crate::app::{App, BatchInput, Effect, Event, Host, Setup, Snapshot};
-use crate::command::dropins::DropIn;
+use crate::command::dropins::{DropIn, Hints, State};
 use crate::command::{Settings, parse};
 use crate::config::ssh_config::SshConfig;
 use crate::model::time::Wall;
@@ -70,8 +70,13 @@ impl Host for Desk {
     fn drop_in_folders(&self) -> (Vec<PathBuf>, Option<PathBuf>) {
         (Vec::new(), None)
     }
-    fn drop_in(&self, _: &[PathBuf], _: &str) -> Option<DropIn> {
-        None
+    fn drop_in(&self, _: &[PathBuf], name: &str) -> Option<DropIn> {
+        (name == "tool").then(|| DropIn {
+            name: name.to_owned(),
+            path: "/tools/tool".into(),
+            hints: Hints::default(),
+            state: State::Ready,
+        })
     }
     fn home(&self) -> Option<PathBuf> {
         Some(PathBuf::from("/home/me"))

@@ -192,7 +192,8 @@ impl Loop {
     }
 
     /// What this run knows, for one inside it.
-    fn all_known(&self) -> Result<Vec<u8>, Error> {
+    fn all_known(&mut self) -> Result<Vec<u8>, Error> {
+        self.app.was_asked_inside();
         let mut snapshot = self.app.snapshot();
         snapshot.local = self.place.elsewhere();
         snapshot.encode()

@@ -1,7 +1,7 @@
 //! Runs inside another one's drop-in command: they know what that knows, and ask nobody.
 
 use super::*;
-use crate::app::{Lender, Snapshot};
+use crate::app::{Lender, LocalEnd, Snapshot};
 use NodeState::{Running, Stopped};
 
 /// A batch of these lines within that run.
@@ -69,4 +69,40 @@ fn what_is_loaded_anew_is_not_theirs_any_more() {
     assert_eq!(inner.dialled, ["10.0.0.0"]);
     let inner = inside(&outer, &["@n0 true"]);
     assert_eq!(borrowed(&inner), [("n0".to_owned(), String::new())]);
+}
+
+/// What a drop-in's `dust stop` has done is seen when it ends.
+#[test]
+fn what_was_changed_inside_is_asked_for() {
+    let mut outer = Lab::prompt_on("sample.cnf", 1);
+    outer.described(&[instance(1, "master", Running)]);
+    let end = || Event::LocalEnded(Ok(LocalEnd::default()));
+    // One that has asked for nothing has changed nothing.
+    for asks in [false, true] {
+        outer.line("tool master");
+        let runs = |effect: &Effect| matches!(effect, Effect::DropIn(_));
+        assert!(outer.others.iter().any(runs), "{:?}", outer.others);
+        outer.others.clear();
+        if asks {
+            outer.app.was_asked_inside();
+        }
+        outer.app.handle(outer.now, end());
+        outer.settle();
+        assert_eq!(outer.asks_nothing(), !asks);
+    }
+    // Nobody waits for it.
+    outer.line("disconnect master");
+    outer.described(&[instance(1, "master", Stopped)]);
+    assert!(
+        outer
+            .list()
+            .iter()
+            .any(|row| row.contains("master stopped"))
+    );
+    // What a run asks while no drop-in runs is another terminal's.
+    outer.app.was_asked_inside();
+    outer.line("!true");
+    outer.app.handle(outer.now, end());
+    outer.settle();
+    assert!(outer.asks_nothing());
 }
