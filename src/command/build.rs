@@ -137,11 +137,8 @@ pub(super) fn history(args: &mut Args) -> Result<Command> {
 
 /// The words and options of `put` and `get`; which word is what, only those who know the nodes can
 /// tell.
-pub(super) fn copying(args: &mut Args, least: usize) -> Result<(Vec<PathBuf>, Copying)> {
+pub(super) fn copying(args: &mut Args) -> Result<(Vec<PathBuf>, Copying)> {
     let words: Vec<PathBuf> = std::iter::from_fn(|| args.path()).collect();
-    if words.len() < least {
-        return Err(args.missing("TARGET"));
-    }
     if words.iter().any(|word| word.as_os_str().is_empty()) {
         return Err(args.misuse("a word is empty"));
     }

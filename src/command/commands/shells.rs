@@ -84,7 +84,7 @@ pub(super) const GET: Spec = Spec {
         "get -r worker[0-2] /etc/nginx configs/",
         "get -p master '*.log' results/",
     ],
-    build: |args| build::copying(args, 2).map(|(words, copy)| Command::Get { words, copy }),
+    build: |args| build::copying(args).map(|(words, copy)| Command::Get { words, copy }),
 };
 
 pub(super) const PUT: Spec = Spec {
@@ -110,7 +110,7 @@ pub(super) const PUT: Spec = Spec {
         "put -r site @worker[0-2] /var/www",
         "put --resume --check image.iso worker*",
     ],
-    build: |args| build::copying(args, 2).map(|(words, copy)| Command::Put { words, copy }),
+    build: |args| build::copying(args).map(|(words, copy)| Command::Put { words, copy }),
 };
 
 pub(super) const RECONNECT: Spec = Spec {
