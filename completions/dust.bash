@@ -15,7 +15,7 @@ _dust_reply() {
         # What it is stands behind a tab.
         word=${word%%$'\t'*}
         [[ $word == "$cur"* ]] || continue
-        [[ $word == *[=:] ]] && compopt -o nospace 2>/dev/null
+        [[ $word == *[=:/] ]] && compopt -o nospace 2>/dev/null
         word=${word#"$cut"}
         if [[ $raw != [\"\']* && $word == *[![:alnum:]_.,%@=:/+-]* ]]; then
             printf -v word %q "$word"
@@ -28,6 +28,15 @@ _dust_words() {
     _dust_reply < <(printf '%s\n' "$@")
 }
 
+# The files that begin with the word at the cursor, folders with a slash.
+_dust_files() {
+    local file
+    compgen -f -- "$cur" | while IFS= read -r file; do
+        [[ -d $file ]] && file+=/
+        printf '%s\n' "$file"
+    done
+}
+
 # Offers words of a kind; the word before is of use for the value of a setting.
 _dust_kind() {
     case $1 in
@@ -38,9 +47,11 @@ _dust_kind() {
             ;;
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
-        added)
+        either)
             _dust_kind target
+            # Without words from here bash looks for files by itself.
             compopt -o default 2>/dev/null
+            (( ${#COMPREPLY[@]} )) && _dust_reply < <(_dust_files)
             ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words boot color command-timeout detach detach-key detach-tilde detach-window fanout fold log log-keep log-size prompt quiet scrollback timeout ;;
@@ -160,14 +171,14 @@ _dust() {
         disconnect) flags='--help' kinds=('target') ;;
         ec2sec) flags='--help' kinds=('show add remove' 'target' 'tcp udp icmp all' 'none' 'none') ;;
         exit | quit) flags='--help' kinds=() ;;
-        get) flags='--recursive --preserve --resume --check --help' kinds=('target' 'none' 'dir') ;;
+        get) flags='--recursive --preserve --resume --check --help' kinds=('target' 'none' 'dir') rest=1 ;;
         help | '?') flags='--help' kinds=('topic') ;;
         history) flags='--help' kinds=('none') ;;
         keys) flags='--help' kinds=() ;;
         load) flags='--help' kinds=('file') ;;
         log) flags='--help' kinds=('dir') ;;
         plan) flags='--help' kinds=('target') ;;
-        put) flags='--recursive --preserve --resume --check --help' kinds=('file' 'target' 'none') ;;
+        put) flags='--recursive --preserve --resume --check --help' kinds=('file' 'either') rest=1 ;;
         reconnect) flags='--help' kinds=('target') ;;
         record) flags='--input --yes --help' kinds=('file') ;;
         refresh) flags='--help' kinds=() ;;
@@ -190,7 +201,7 @@ _dust() {
         proxy) kinds=('target' 'none') ;;
         completions) kinds=('bash zsh fish') ;;
         # A command that somebody has added: nodes, or files.
-        *) kinds=('added') rest=1 ;;
+        *) kinds=('either') rest=1 ;;
     esac
     for ((i++; i < n; i++)); do
         case $ended${words[i]} in

@@ -182,7 +182,7 @@ complete -c dust -n '__dust_in get' -l resume -d 'Go on with what an earlier run
 complete -c dust -n '__dust_in get' -l check -d 'Compare SHA-256 of each copy with the file, and force the copy to disk'
 complete -c dust -n '__dust_in get' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 get' -a '(__dust_targets)'
-complete -c dust -n '__dust_arg 2 get' -a '(__fish_complete_directories)'
+complete -c dust -n '__dust_arg 2- get' -a '(__fish_complete_directories)'
 complete -c dust -n '__dust_in help \\?' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 help \\?' -a 'cd commands detach diff disconnect ec2sec exit quit get help history keys load log plan put reconnect record refresh reload sessions set show ssh-config start stop tag terminate untag use targets target filters filter keyboard raw demo attach ls kill ssh proxy completions'
 complete -c dust -n '__dust_in history' -s h -l help -d 'Explain the command'
@@ -199,7 +199,7 @@ complete -c dust -n '__dust_in put' -l resume -d 'Go on with what an earlier run
 complete -c dust -n '__dust_in put' -l check -d 'Compare SHA-256 of each copy with the file, and force the copy to disk'
 complete -c dust -n '__dust_in put' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 put' -F
-complete -c dust -n '__dust_arg 1 put' -a '(__dust_targets)'
+complete -c dust -n '__dust_arg 1- put' -F -a '(__dust_targets)'
 complete -c dust -n '__dust_in reconnect' -s h -l help -d 'Explain the command'
 complete -c dust -n '__dust_arg 0 reconnect' -a '(__dust_targets)'
 complete -c dust -n '__dust_in record' -s i -l input -d 'Record the keys, too: all of them, passwords as well'

@@ -11,7 +11,25 @@ const CANDIDATES_MAX: usize = 1000;
 impl App {
     /// The candidates for what stands before the cursor.
     pub(super) fn completion(&self, line: &str, cursor: usize) -> Completion {
-        let found = table::context_with(line, cursor, &|name| self.drop_ins.wants(name));
+        let found = table::context(line, cursor, &|name| self.drop_ins.wants(name));
+        let mut offered = self.offered(&found);
+        let mut next = found.other.as_deref();
+        while let Some(found) = next {
+            let other = self.offered(found);
+            if offered.candidates.is_empty() {
+                offered = other;
+            } else if offered.start == other.start {
+                // Both are written in the way that suits either: names need no quoting.
+                offered.quoting = other.quoting;
+                offered.candidates.extend(other.candidates);
+                offered.candidates.truncate(CANDIDATES_MAX);
+            }
+            next = found.other.as_deref();
+        }
+        offered
+    }
+
+    fn offered(&self, found: &table::Completion) -> Completion {
         let target = matches!(
             found.what,
             What::Target | What::Numbers { .. } | What::AttributeValue { .. }
@@ -27,7 +45,7 @@ impl App {
             What::Dir => self.files(&found.prefix, true),
             What::Program => self.programs(&found.prefix),
             What::CommandName => {
-                let mut all = own(&found, self);
+                let mut all = own(found, self);
                 let names = self.drop_ins.ready().map(|one| one.name.clone());
                 let names = names.filter(|name| name.starts_with(&found.prefix));
                 all.extend(names.map(Candidate::word));
@@ -35,13 +53,13 @@ impl App {
                 all
             },
             What::Topic => {
-                let mut all = own(&found, self);
+                let mut all = own(found, self);
                 let names = self.drop_ins.ready().map(|one| one.name.clone());
                 let names = names.filter(|name| name.starts_with(&found.prefix));
                 all.extend(names.map(Candidate::word));
                 all
             },
-            _ => own(&found, self),
+            _ => own(found, self),
         };
         candidates.truncate(CANDIDATES_MAX);
         // A quote that is open belongs to the word that is replaced.

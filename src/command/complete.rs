@@ -1,10 +1,11 @@
 //! Where in a line the cursor is, and what may stand there.
 //!
 //! [`context`] and [`candidates`] serve the prompt: the caller knows the nodes, and looks for files
-//! and programs itself. [`answer`] serves the completion scripts of the system's shells, which ask
-//! by `dust [-f CNF] [-s NAME] __complete target PREFIX`: the answer is one candidate a line, each a
-//! whole word that begins with PREFIX, and behind a tab what it is. A candidate that ends in `=` or
-//! `:` is to be typed on; no blank belongs after it.
+//! and programs itself. The completion scripts of the system's shells ask by `dust [-f CNF] [-s NAME]
+//! __complete` what they cannot know ([`Request`]): `target PREFIX`, which [`answer`] answers,
+//! `command` (drop-ins) and `session`. An answer is one candidate a line, each a whole word, and
+//! behind a tab what it is. A candidate that ends in `=` or `:` is to be typed on; no blank belongs
+//! after it.
 
 mod ranges;
 mod terms;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 use super::COMMANDS;
 use super::dropins::Wants;
 use super::settings;
-use super::table::{self, Kind, Spec};
+use super::table::{self, Kind, Need, Spec};
 use super::topics;
 use super::words::{Char, Word, is_blank, word_at, words_from};
 use crate::model::Node;
@@ -78,6 +79,8 @@ pub struct Completion {
     pub prefix: String,
     /// The quote that is open.
     pub quote: Option<char>,
+    /// What else the word may be.
+    pub other: Option<Box<Self>>,
 }
 
 /// What may stand at the cursor.
@@ -92,17 +95,9 @@ pub struct Candidate {
 }
 
 /// Finds out what is being typed at byte `cursor` of a prompt line. What stands after the cursor
-/// does not matter.
-pub fn context(line: &str, cursor: usize) -> Completion {
-    context_with(line, cursor, &|_| None)
-}
-
-/// The same where there are drop-in commands: what each does with a target, by its name.
-pub fn context_with(
-    line: &str,
-    cursor: usize,
-    drop_in: &dyn Fn(&str) -> Option<Wants>,
-) -> Completion {
+/// does not matter. `drop_in` tells of a name whether it is a drop-in command's, and what that does
+/// with a target.
+pub fn context(line: &str, cursor: usize, drop_in: &dyn Fn(&str) -> Option<Wants>) -> Completion {
     let mut cursor = cursor.min(line.len());
     while !line.is_char_boundary(cursor) {
         cursor -= 1;
@@ -157,6 +152,7 @@ fn nothing(line: &str) -> Completion {
         head,
         prefix,
         quote: None,
+        other: None,
     }
 }
 
@@ -234,6 +230,7 @@ fn part(line: &str, word: &Word, index: usize, what: What) -> Completion {
         head,
         prefix,
         quote,
+        other: None,
     }
 }
 
@@ -293,53 +290,36 @@ fn in_command(line: &str, start: usize, spec: &'static Spec) -> Completion {
     };
     let mut given: Vec<String> = Vec::new();
     let mut only_args = false;
-    let mut value = None;
     for text in before.iter().map(Word::text) {
-        if value.take().is_some() {
-            continue;
-        }
         match text.as_str() {
             "--" if !only_args => only_args = true,
-            flag if !only_args && flag.starts_with('-') && flag != "-" => {
-                value = wants_value(spec, flag);
-            },
+            flag if !only_args && flag.starts_with('-') && flag != "-" => {},
             _ => given.push(text),
         }
     }
-    let text = word.text();
-    if let Some(kind) = value {
-        return in_arg(line, &word, 0, kind, &given);
+    if !only_args && word.text().starts_with('-') {
+        return whole(line, &word, What::Flag(spec));
     }
-    if !only_args && text.starts_with('-') {
-        let Some((flag, _)) = text.split_once('=') else {
-            return whole(line, &word, What::Flag(spec));
-        };
-        let index = flag.chars().count() + 1;
-        return match spec.flag(flag).and_then(|flag| flag.value) {
-            Some((_, kind)) => in_arg(line, &word, index, kind, &given),
-            None => nothing(line),
-        };
-    }
-    match spec.arg(given.len()) {
-        Some(arg) => in_arg(line, &word, 0, arg.kind, &given),
+    match table::kind_at(spec.args, given.len()) {
+        Some(kind) => in_arg(line, &word, spec, kind, &given),
         None => nothing(line),
     }
 }
 
-/// The kind of value that the word after this option is.
-fn wants_value(spec: &Spec, word: &str) -> Option<Kind> {
-    let spelling = match word.strip_prefix("--") {
-        Some(_) => word.to_owned(),
-        // In a bundle of short options only the last can still want one.
-        None => format!("-{}", word.chars().next_back()?),
+/// An argument of this kind.
+fn in_arg(line: &str, word: &Word, spec: &Spec, kind: Kind, before: &[String]) -> Completion {
+    let target = || {
+        // Where words must be told apart, an @ says which is the target.
+        let several = spec.args.iter().any(|arg| arg.need == Need::Several);
+        let marked = several && word.text().starts_with('@');
+        in_target(line, word, usize::from(marked))
     };
-    spec.flag(&spelling)?.value.map(|(_, kind)| kind)
-}
-
-/// An argument of this kind, from character `index` of its word on.
-fn in_arg(line: &str, word: &Word, index: usize, kind: Kind, before: &[String]) -> Completion {
     let what = match kind {
-        Kind::Target | Kind::TargetOrWord => return in_target(line, word, index),
+        Kind::Target | Kind::TargetOrWord => return target(),
+        Kind::TargetOrFile => {
+            let other = Some(Box::new(whole(line, word, What::File)));
+            return Completion { other, ..target() };
+        },
         Kind::File => What::File,
         Kind::Dir => What::Dir,
         Kind::Setting => What::SettingName,
@@ -355,11 +335,12 @@ fn in_arg(line: &str, word: &Word, index: usize, kind: Kind, before: &[String]) 
         },
         Kind::Number | Kind::Session | Kind::Line | Kind::Free => return nothing(line),
     };
-    part(line, word, index, what)
+    whole(line, word, what)
 }
 
 /// What may stand at the cursor, of what dust itself knows: none for files, folders and programs.
-/// Names of nodes come in the order in which the nodes are given.
+/// Names of nodes come in the order in which the nodes are given. What the word may be else is not
+/// looked at.
 pub fn candidates(completion: &Completion, nodes: &[Node]) -> Vec<Candidate> {
     // In quotes a blank is a blank; elsewhere it would end the target.
     let spelling = if completion.quote.is_some() {

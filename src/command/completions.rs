@@ -1,11 +1,14 @@
 //! Completion scripts for the system's shells, from the tables.
 //!
-//! Commands and options are written into the scripts, with what they do; only for targets is dust
-//! itself asked (see [`super::complete`]), with the cluster file that the line names.
+//! Commands and options are written into the scripts, with what they do. For targets, sessions and
+//! drop-ins dust itself is asked (see [`super::complete`]), with the cluster file that the line
+//! names.
 
 mod bash;
 mod fish;
 mod zsh;
+
+use super::table::{Arg, Kind, Need, kind_at};
 
 /// A shell that a script can be written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,55 @@ fn own_words() -> impl Iterator<Item = &'static super::table::Spec> {
     super::COMMANDS
         .iter()
         .filter(move |spec| !is_sub(spec.name))
+}
+
+/// A place among the words of a command, and what may stand there.
+struct Place {
+    kind: Kind,
+    /// What the usage line calls it: all that it may be.
+    names: String,
+    /// Which it is.
+    which: Which,
+}
+
+/// Which word, or words, a place is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// One that must be there.
+    One,
+    /// One that may be left out.
+    Optional,
+    /// This and all that follow.
+    Rest,
+}
+
+/// The places of these arguments, in order: as many as differ.
+fn places(args: &[Arg]) -> Vec<Place> {
+    let many = |arg: &Arg| matches!(arg.need, Need::Rest | Need::Several);
+    let many = args.iter().position(many);
+    let place = |(index, arg): (usize, &Arg)| {
+        let first = many.filter(|first| *first < index).unwrap_or(index);
+        let may_be = args.iter().take(index + 1).skip(first);
+        let names: Vec<&str> = may_be.map(|arg| arg.name).collect();
+        Some(Place {
+            kind: kind_at(args, index)?,
+            names: names.join(" or "),
+            which: match arg.need {
+                _ if many.is_some() && index + 1 == args.len() => Which::Rest,
+                Need::Optional => Which::Optional,
+                _ => Which::One,
+            },
+        })
+    };
+    let mut places: Vec<Place> = args.iter().enumerate().filter_map(place).collect();
+    while let [.., before, last] = places.as_slice()
+        && last.which == Which::Rest
+        && before.kind == last.kind
+    {
+        let at = places.len() - 2;
+        drop(places.remove(at));
+    }
+    places
 }
 
 /// A text in single quotes, as bash and zsh read it.

@@ -16,6 +16,8 @@ pub enum Kind {
     Target,
     /// Nodes, or any word to search for.
     TargetOrWord,
+    /// Nodes, or a file on this machine.
+    TargetOrFile,
     /// A file on this machine.
     File,
     /// A folder on this machine.
@@ -36,6 +38,18 @@ pub enum Kind {
     Line,
     /// Anything; nothing is known that could be offered.
     Free,
+}
+
+impl Kind {
+    /// What a word is that may be either.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Free, kind) | (kind, Self::Free) => kind,
+            (Self::File | Self::TargetOrFile, Self::Target | Self::TargetOrFile)
+            | (Self::Target, Self::File | Self::TargetOrFile) => Self::TargetOrFile,
+            (kind, _) => kind,
+        }
+    }
 }
 
 /// Whether an argument may be left out.
@@ -100,6 +114,19 @@ impl Arg {
     }
 }
 
+/// What the word may be that stands `index` words after the name, options not counted; none where
+/// no word may stand. Behind several words each may be the next of them, or what follows them.
+pub fn kind_at(args: &[Arg], index: usize) -> Option<Kind> {
+    let many = |arg: &Arg| matches!(arg.need, Need::Rest | Need::Several);
+    match args.iter().position(many) {
+        Some(first) if index > first => {
+            let may_be = args.iter().take(index + 1).skip(first);
+            may_be.map(|arg| arg.kind).reduce(Kind::or)
+        },
+        _ => args.get(index).map(|arg| arg.kind),
+    }
+}
+
 /// An option of a command, or of the program. It has a short form, a long form, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag {
@@ -107,7 +134,7 @@ pub struct Flag {
     pub short: Option<char>,
     /// `--long`, without the dashes.
     pub long: Option<&'static str>,
-    /// The name and kind of its value, if it takes one.
+    /// The name and kind of its value, if it takes one. No option of a command does.
     pub value: Option<(&'static str, Kind)>,
     /// Giving it twice means more than giving it once.
     pub repeats: bool,
@@ -208,11 +235,8 @@ impl Spec {
         let mut words = vec![self.name.to_owned()];
         for flag in self.flags {
             let spelling = flag.spellings().into_iter().next().unwrap_or_default();
-            words.push(match (flag.value, flag.repeats) {
-                (Some((name, _)), _) => format!("[{spelling} {name}]"),
-                (None, true) => format!("[{spelling}]..."),
-                (None, false) => format!("[{spelling}]"),
-            });
+            let dots = if flag.repeats { "..." } else { "" };
+            words.push(format!("[{spelling}]{dots}"));
         }
         let open = self
             .args
@@ -225,12 +249,6 @@ impl Spec {
             Need::Rest | Need::Several => format!("{}...", arg.name),
         }));
         words.join(" ") + &"]".repeat(open)
-    }
-
-    /// The argument that stands `index` words after the name, not counting options.
-    pub fn arg(&self, index: usize) -> Option<&'static Arg> {
-        let many = |arg: &&Arg| matches!(arg.need, Need::Rest | Need::Several);
-        self.args.get(index).or_else(|| self.args.iter().find(many))
     }
 
     /// The option of this spelling (`-x` or `--long`).
@@ -263,11 +281,7 @@ impl Spec {
                 }
                 return Err(self.unknown_flag(&spelling));
             };
-            let value = match flag.value {
-                Some(_) => Some(parser.value().map_err(|e| self.misuse(&e.to_string()))?),
-                None => None,
-            };
-            flags.push((flag, value));
+            flags.push(flag);
         }
         self.check_count(&given)?;
         (self.build)(&mut Args {
@@ -283,10 +297,9 @@ impl Spec {
             return Err(self.misuse(&format!("{} is missing", arg.name)));
         }
         match words.get(self.args.len()) {
-            Some(word) if self.arg(self.args.len()).is_none() => Err(self.misuse(&format!(
-                "too many words: `{}`",
-                shown(&word.to_string_lossy())
-            ))),
+            Some(word) if kind_at(self.args, self.args.len()).is_none() => Err(self.misuse(
+                &format!("too many words: `{}`", shown(&word.to_string_lossy())),
+            )),
             _ => Ok(()),
         }
     }
@@ -316,7 +329,7 @@ impl Spec {
 pub struct Args {
     spec: &'static Spec,
     words: std::vec::IntoIter<OsString>,
-    flags: Vec<(&'static Flag, Option<OsString>)>,
+    flags: Vec<&'static Flag>,
 }
 
 impl Args {
@@ -325,7 +338,7 @@ impl Args {
         let count = self
             .flags
             .iter()
-            .filter(|(flag, _)| flag.long == Some(long))
+            .filter(|flag| flag.long == Some(long))
             .count();
         u8::try_from(count).unwrap_or(u8::MAX)
     }

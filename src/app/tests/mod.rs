@@ -357,6 +357,10 @@ fn completion_knows_commands_nodes_and_files() {
         ("load no\t", "load notes.txt"),
         ("@n\t", "@n"),
         ("show state=r\t", "show state=running"),
+        ("put x y no\t", "put x y notes.txt"),
+        ("put x y n1\t\x08,n0\t", "put x y n1,n0"),
+        ("put x @n1\t", "put x @n1"),
+        ("put x n\t", "put x n"),
     ] {
         lab.keys(typed);
         assert_eq!(

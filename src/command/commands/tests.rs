@@ -55,6 +55,12 @@ fn options_are_unique_and_leave_room_for_help() {
                 spec.name
             );
             assert!(!flag.is("-h") && !flag.is("--help"), "{}", spec.name);
+            // Nothing would read it.
+            assert!(
+                flag.value.is_none(),
+                "{}: an option with a value",
+                spec.name
+            );
         }
     }
     all_differ(FLAGS.iter().flat_map(|program| program.flag.spellings()));

@@ -32,7 +32,7 @@ fn cursor(marked: &str) -> (String, usize) {
 
 fn found(marked: &str) -> Completion {
     let (line, at) = cursor(marked);
-    context(&line, at)
+    context(&line, at, &|_| None)
 }
 
 fn texts(marked: &str) -> Vec<String> {
@@ -63,7 +63,7 @@ fn written(text: &str, quote: Option<char>) -> String {
 /// The line after taking the only candidate.
 fn taken(marked: &str) -> String {
     let (line, at) = cursor(marked);
-    let completion = context(&line, at);
+    let completion = context(&line, at, &|_| None);
     let all = candidates(&completion, &nodes());
     let [only] = all.as_slice() else {
         panic!("{marked}: {all:?}")
@@ -114,6 +114,14 @@ fn where_the_cursor_is() {
         ("set nothing |", What::Nothing, 12, ""),
         ("? st|", What::Topic, 2, "st"),
         ("history 5|", What::Nothing, 9, ""),
+        ("put a|", What::File, 4, "a"),
+        ("put a wo|", What::Target, 6, "wo"),
+        ("put a @wo|", What::Target, 7, "wo"),
+        ("put -r a b c w1,wo|", What::Target, 16, "wo"),
+        ("get @wo|", What::Target, 5, "wo"),
+        ("get w1 a|", What::Nothing, 8, ""),
+        ("get w1 a b lo|", What::Dir, 11, "lo"),
+        ("stop @wo|", What::Target, 5, "@wo"),
         // Targets.
         ("@|", What::Target, 1, ""),
         ("@wo|rker1 ls", What::Target, 1, "wo"),
@@ -159,6 +167,25 @@ fn where_the_cursor_is() {
             (start, prefix),
             "{marked}"
         );
+    }
+}
+
+#[test]
+fn what_the_word_may_be_else() {
+    for (marked, other) in [
+        ("put a|", None),
+        ("put a w1|", Some((6, "w1"))),
+        ("put a b w1,wo|", Some((8, "w1,wo"))),
+        ("put a @wo|", Some((6, "@wo"))),
+        ("get w1 a b|", None),
+        ("stop w1|", None),
+    ] {
+        let found = found(marked).other;
+        let found = found.as_ref().map(|other| {
+            assert_eq!(other.what, What::File, "{marked}");
+            (other.start, other.prefix.as_str())
+        });
+        assert_eq!(found, other, "{marked}");
     }
 }
 
@@ -347,7 +374,7 @@ proptest! {
     /// A candidate replaces exactly what was typed of it, wherever the cursor is.
     #[test]
     fn places_are_true(line in "(@|stop |load |set |!|)[a-w,!&^=%\\[\\]'\"\\\\ é#-]{0,14}", at in 0usize..20) {
-        let completion = context(&line, at);
+        let completion = context(&line, at, &|_| None);
         prop_assert!(completion.start <= at.min(line.len()));
         prop_assert!(line.is_char_boundary(completion.start));
         let typed = format!("{}{}", completion.head, completion.prefix);
@@ -360,7 +387,7 @@ proptest! {
     #[test]
     fn written_words_are_read_back(typed in "['\"]?[a-c '\"\\\\]{0,6}", name in "\\PC{1,8}|[a-c '\"\\\\#]{1,6}") {
         let line = format!("load {typed}");
-        let completion = context(&line, line.len());
+        let completion = context(&line, line.len(), &|_| None);
         if completion.what == What::File {
             let head = line.get(..completion.start).unwrap();
             let close = completion.quote.map(String::from).unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use super::super::options::{self, FLAGS};
 use super::super::settings::{self, SETTINGS};
-use super::super::table::{Flag, Kind, Need, Spec};
+use super::super::table::{Arg, Flag, Kind, Spec};
 use super::super::topics;
-use super::quoted;
+use super::{Which, places, quoted};
 
 pub(super) fn script() -> String {
     let values = FLAGS
@@ -14,14 +14,7 @@ pub(super) fn script() -> String {
     let commands: String = super::own_words().map(command_case).collect();
     let subs: String = options::visible_subs()
         .filter(|sub| sub.id != options::Sub::Demo)
-        .map(|sub| {
-            let kinds: Vec<String> = sub
-                .args
-                .iter()
-                .map(|arg| quoted(&kind_word(arg.kind)))
-                .collect();
-            format!("        {}) kinds=({}) ;;\n", sub.name, kinds.join(" "))
-        })
+        .map(|sub| format!("        {}) {} ;;\n", sub.name, kinds(sub.args)))
         .collect();
     let settings: String = SETTINGS
         .iter()
@@ -75,28 +68,31 @@ fn command_case(spec: &Spec) -> String {
         .filter_map(|flag| flag.long)
         .chain(["help"]);
     let flags: Vec<String> = flags.map(|long| format!("--{long}")).collect();
-    let kinds: Vec<String> = spec
-        .args
-        .iter()
-        .map(|arg| quoted(&kind_word(arg.kind)))
-        .collect();
-    let rest = if spec.args.iter().any(|arg| arg.need == Need::Rest) {
-        " rest=1"
-    } else {
-        ""
-    };
     format!(
-        "        {}) flags={} kinds=({}){rest} ;;\n",
+        "        {}) flags={} {} ;;\n",
         names.join(" | "),
         quoted(&flags.join(" ")),
-        kinds.join(" ")
+        kinds(spec.args)
     )
+}
+
+/// `kinds=('file' 'either') rest=1`: the last kind is that of all further words, too.
+fn kinds(args: &[Arg]) -> String {
+    let places = places(args);
+    let kinds: Vec<String> = places
+        .iter()
+        .map(|place| quoted(&kind_word(place.kind)))
+        .collect();
+    let rest = places.iter().any(|place| place.which == Which::Rest);
+    let rest = if rest { " rest=1" } else { "" };
+    format!("kinds=({}){rest}", kinds.join(" "))
 }
 
 /// How the script calls a kind: for one of some words, the words.
 fn kind_word(kind: Kind) -> String {
     match kind {
         Kind::Target | Kind::TargetOrWord => "target".to_owned(),
+        Kind::TargetOrFile => "either".to_owned(),
         Kind::File => "file".to_owned(),
         Kind::Dir => "dir".to_owned(),
         Kind::Setting => "setting".to_owned(),
@@ -125,7 +121,7 @@ _dust_reply() {
         # What it is stands behind a tab.
         word=${word%%$'\t'*}
         [[ $word == "$cur"* ]] || continue
-        [[ $word == *[=:] ]] && compopt -o nospace 2>/dev/null
+        [[ $word == *[=:/] ]] && compopt -o nospace 2>/dev/null
         word=${word#"$cut"}
         if [[ $raw != [\"\']* && $word == *[![:alnum:]_.,%@=:/+-]* ]]; then
             printf -v word %q "$word"
@@ -138,6 +134,15 @@ _dust_words() {
     _dust_reply < <(printf '%s\n' "$@")
 }
 
+# The files that begin with the word at the cursor, folders with a slash.
+_dust_files() {
+    local file
+    compgen -f -- "$cur" | while IFS= read -r file; do
+        [[ -d $file ]] && file+=/
+        printf '%s\n' "$file"
+    done
+}
+
 # Offers words of a kind; the word before is of use for the value of a setting.
 _dust_kind() {
     case $1 in
@@ -148,9 +153,11 @@ _dust_kind() {
             ;;
         session) _dust_reply < <("$dust" __complete session 2>/dev/null) ;;
         file) compopt -o default 2>/dev/null ;;
-        added)
+        either)
             _dust_kind target
+            # Without words from here bash looks for files by itself.
             compopt -o default 2>/dev/null
+            (( ${#COMPREPLY[@]} )) && _dust_reply < <(_dust_files)
             ;;
         dir) compopt -o dirnames 2>/dev/null ;;
         setting) _dust_words @SETTINGS@ ;;
@@ -251,7 +258,7 @@ _dust() {
     case $command in
 @COMMANDS@
         # A command that somebody has added: nodes, or files.
-        *) kinds=('added') rest=1 ;;
+        *) kinds=('either') rest=1 ;;
     esac
     for ((i++; i < n; i++)); do
         case $ended${words[i]} in

@@ -2,9 +2,9 @@
 
 use super::super::options::{self, FLAGS, Sub};
 use super::super::settings::SETTINGS;
-use super::super::table::{Arg, Flag, Kind, Need, Spec};
+use super::super::table::{Arg, Flag, Kind, Spec};
 use super::super::topics;
-use super::label;
+use super::{Which, label, places};
 
 pub(super) fn script() -> String {
     let valued = FLAGS.iter().filter(|program| program.flag.value.is_some());
@@ -57,18 +57,15 @@ fn command(spec: &Spec) -> String {
 
 fn args(names: &[&str], args: &[Arg]) -> String {
     let mut out = String::new();
-    for (i, arg) in args.iter().enumerate() {
-        let place = if arg.need == Need::Rest {
-            format!("{i}-")
-        } else {
-            i.to_string()
-        };
-        let condition = format!("__dust_arg {place} {}", list(names));
+    for (i, place) in places(args).iter().enumerate() {
+        let dash = if place.which == Which::Rest { "-" } else { "" };
+        let condition = format!("__dust_arg {i}{dash} {}", list(names));
         let line = |condition: &str, what: &str| {
             format!("complete -c dust -n {} {what}\n", quoted(condition))
         };
-        out += &match arg.kind {
+        out += &match place.kind {
             Kind::Target | Kind::TargetOrWord => line(&condition, "-a '(__dust_targets)'"),
+            Kind::TargetOrFile => line(&condition, "-F -a '(__dust_targets)'"),
             Kind::File => line(&condition, "-F"),
             Kind::Dir => line(&condition, "-a '(__fish_complete_directories)'"),
             Kind::Setting => {

@@ -2,9 +2,9 @@
 
 use super::super::options::{self, FLAGS, Sub, Subcommand};
 use super::super::settings::SETTINGS;
-use super::super::table::{Arg, Flag, Kind, Need, Spec};
+use super::super::table::{Arg, Flag, Kind, Spec};
 use super::super::topics;
-use super::{label, quoted};
+use super::{Which, label, places, quoted};
 
 pub(super) fn script() -> String {
     let flags: String = FLAGS
@@ -87,18 +87,12 @@ fn command_case(spec: &Spec) -> String {
     let names: Vec<String> = spec.names().map(|name| name.replace('?', "\\?")).collect();
     let mut specs: Vec<String> = spec.flags.iter().map(flag).collect();
     specs.push("'(- *)'{-h,--help}'[Explain the command]'".to_owned());
-    specs.extend(spec.args.iter().enumerate().map(|(i, given)| arg(i, given)));
+    specs.extend(args(spec.args));
     case(&names.join("|"), &specs)
 }
 
 fn sub_case(sub: &Subcommand) -> String {
-    let specs: Vec<String> = sub
-        .args
-        .iter()
-        .enumerate()
-        .map(|(i, given)| arg(i, given))
-        .collect();
-    case(sub.name, &specs)
+    case(sub.name, &args(sub.args))
 }
 
 fn case(names: &str, specs: &[String]) -> String {
@@ -110,18 +104,24 @@ fn case(names: &str, specs: &[String]) -> String {
 }
 
 /// `'1:TARGET:_dust_targets'`
-fn arg(index: usize, arg: &Arg) -> String {
-    let place = match arg.need {
-        Need::Required | Need::Several => format!("{}:", index + 1),
-        Need::Optional => format!("{}::", index + 1),
-        Need::Rest => "*:".to_owned(),
-    };
-    quoted(&format!("{place}{}:{}", arg.name, action(arg.kind)))
+fn args(args: &[Arg]) -> Vec<String> {
+    let mut specs = Vec::new();
+    for (place, number) in places(args).iter().zip(1..) {
+        let which = match place.which {
+            Which::One => format!("{number}:"),
+            Which::Optional => format!("{number}::"),
+            Which::Rest => "*:".to_owned(),
+        };
+        let (names, action) = (&place.names, action(place.kind));
+        specs.push(quoted(&format!("{which}{names}:{action}")));
+    }
+    specs
 }
 
 fn action(kind: Kind) -> String {
     match kind {
         Kind::Target | Kind::TargetOrWord => "_dust_targets".to_owned(),
+        Kind::TargetOrFile => "_dust_either".to_owned(),
         Kind::File => "_files".to_owned(),
         Kind::Dir => "_files -/".to_owned(),
         Kind::Setting => "_dust_settings".to_owned(),
@@ -173,7 +173,7 @@ _dust_sessions() {
     _dust_ask session
 }
 
-_dust_added() {
+_dust_either() {
     _dust_targets
     _files
 }
@@ -256,7 +256,7 @@ _dust() {
                 ;;
 @CASES@
             [^@]*)
-                _arguments -S '*:argument:_dust_added'
+                _arguments -S '*:argument:_dust_either'
                 ;;
             esac
             ;;

@@ -383,9 +383,8 @@ fn a_script_runs_nothing_by_mistake() {
     assert_eq!(scripted("diff").unwrap(), Line::Builtin(Command::Diff));
 }
 
-/// What no command uses yet: an option with a value, and an argument of many words.
 #[test]
-fn options_with_values_and_many_words() {
+fn options_among_many_words() {
     const SPEC: Spec = Spec {
         name: "try",
         aliases: &[],
@@ -400,17 +399,17 @@ fn options_with_values_and_many_words() {
         ],
         flags: &[Flag {
             short: Some('n'),
-            long: Some("number"),
-            value: Some(("N", Kind::Number)),
-            repeats: false,
-            doc: "A number.",
+            long: Some("near"),
+            value: None,
+            repeats: true,
+            doc: "Near.",
         }],
         summary: "",
         help: "",
         examples: &[],
         build: |args| {
             let mut words = Vec::new();
-            let given = args.times("number");
+            let given = args.times("near");
             while let Some(word) = args.text()? {
                 words.push(word);
             }
@@ -418,26 +417,43 @@ fn options_with_values_and_many_words() {
         },
     };
     static TRY: Spec = SPEC;
-    assert_eq!(TRY.usage(), "try [-n N] TARGET FILE...");
+    assert_eq!(TRY.usage(), "try [-n]... TARGET FILE...");
     for (words, message) in [
         ("a b", r#"["a", "b"] 0"#),
-        ("a -n 5 b c d", r#"["a", "b", "c", "d"] 1"#),
-        ("-n5 a b", r#"["a", "b"] 1"#),
-        ("--number=5 a b", r#"["a", "b"] 1"#),
+        ("a -n b c d", r#"["a", "b", "c", "d"] 1"#),
+        ("-nn a --near b", r#"["a", "b"] 3"#),
         ("a b -- -n", r#"["a", "b", "-n"] 0"#),
         (
             "a",
-            "try: FILE is missing (usage: try [-n N] TARGET FILE...)",
+            "try: FILE is missing (usage: try [-n]... TARGET FILE...)",
         ),
         (
-            "a b -n",
-            "try: missing argument for option '-n' (usage: try [-n N] TARGET FILE...)",
+            "--near=5 a b",
+            "try: unexpected argument for option '--near': \"5\" (usage: try [-n]... TARGET FILE...)",
         ),
     ] {
         let error = TRY.parse(words.split(' ')).unwrap_err();
         assert_eq!(error.to_string(), message, "{words}");
     }
-    assert_eq!(TRY.arg(7).map(|arg| arg.name), Some("FILE"));
+}
+
+/// What each word may be; `-`: there can be none.
+#[test]
+fn words_by_their_place() {
+    for (name, kinds) in [
+        ("quit", "-"),
+        ("stop", "Target -"),
+        ("tag", "Target Free Free Free"),
+        ("put", "File TargetOrFile TargetOrFile TargetOrFile"),
+        ("get", "Target Free Dir Dir Dir"),
+    ] {
+        let spec = table::find(name).unwrap();
+        for (index, kind) in kinds.split(' ').enumerate() {
+            let found = table::kind_at(spec.args, index);
+            let found = found.map_or_else(|| "-".to_owned(), |kind| format!("{kind:?}"));
+            assert_eq!(found, kind, "{name} {index}");
+        }
+    }
 }
 
 proptest! {
