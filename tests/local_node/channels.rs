@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use dust::io::local::stop;
 
-use super::lab::{Lab, Screen, alive, have, memory_of, number, pattern, same, size, wait_until};
+use crate::support::deps::need;
+
+use super::lab::{Lab, Screen, alive, memory_of, number, pattern, same, size, wait_until};
 
 #[test]
 fn a_command_has_its_status_its_output_and_its_errors() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let output = lab.run(&node, "hostname; pwd; echo wrong >&2; exit 3");
@@ -39,9 +39,7 @@ fn a_command_has_its_status_its_output_and_its_errors() {
 
 #[test]
 fn what_a_command_leaves_behind_goes_on_and_ends_with_the_node() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     lab.say(
@@ -58,9 +56,7 @@ fn what_a_command_leaves_behind_goes_on_and_ends_with_the_node() {
 
 #[test]
 fn a_closed_channel_hangs_up_on_its_processes() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let mut ssh = lab
@@ -76,9 +72,7 @@ fn a_closed_channel_hangs_up_on_its_processes() {
 
 #[test]
 fn a_shell_has_a_terminal_and_the_nodes_name_in_its_prompt() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let mut screen = Screen::open(&lab.words(&node, &["-t"]), 100, 30);
@@ -109,9 +103,7 @@ fn a_shell_has_a_terminal_and_the_nodes_name_in_its_prompt() {
 
 #[test]
 fn much_output_arrives_whole() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let want = pattern(50_000_000);
@@ -122,9 +114,7 @@ fn much_output_arrives_whole() {
 
 #[test]
 fn much_input_comes_back_whole() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let want = pattern(20_000_000);
@@ -149,9 +139,7 @@ fn much_input_comes_back_whole() {
 
 #[test]
 fn a_process_that_does_not_read_holds_up_nobody_else() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let path = lab.temp.path().join("mux");
@@ -214,9 +202,7 @@ fn a_process_that_does_not_read_holds_up_nobody_else() {
 
 #[test]
 fn ports_of_this_machine_are_forwarded_and_no_others() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     for host in [node.addr.unwrap().to_string(), "worker0".into()] {
@@ -240,9 +226,7 @@ fn ports_of_this_machine_are_forwarded_and_no_others() {
 
 #[test]
 fn files_go_both_ways() {
-    if !have("ssh") || !have("sftp") {
-        return;
-    }
+    need!("ssh", "sftp");
     let lab = Lab::new();
     let node = lab.start("worker0");
     let here = lab.temp.path();

@@ -97,20 +97,6 @@ pub(super) fn words(key: &Path, node: &LocalNode, options: &[&str]) -> Vec<Strin
     words
 }
 
-/// Whether a program is there. Where it must be (CI), its absence is a failure.
-pub(super) fn have(program: &str) -> bool {
-    let there = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()));
-    if !there {
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "CI lacks {program}"
-        );
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    there
-}
-
 /// Waits for what another process is about to do; the test runner ends a wait that is for ever.
 pub(super) fn wait_until(mut done: impl FnMut() -> bool) {
     while !done() {

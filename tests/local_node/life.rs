@@ -13,13 +13,13 @@ use dust::model::NodeState;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::{Lab, PROGRAM, alive, have, launch, wait_until, words};
+use crate::support::deps::need;
+
+use super::lab::{Lab, PROGRAM, alive, launch, wait_until, words};
 
 #[test]
 fn only_the_clusters_key_opens_the_door() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let (lab, other) = (Lab::new(), Lab::new());
     let node = lab.start("worker0");
     let wrong = ensure_client_key(&other.dir()).unwrap().private;
@@ -34,9 +34,7 @@ fn only_the_clusters_key_opens_the_door() {
 
 #[test]
 fn the_host_key_is_the_one_that_is_listed() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let node = lab.start("worker0");
     assert!(
@@ -62,9 +60,7 @@ fn the_host_key_is_the_one_that_is_listed() {
 
 #[test]
 fn stopping_keeps_the_home_and_the_identity() {
-    if !have("ssh") {
-        return;
-    }
+    need!("ssh");
     let lab = Lab::new();
     let first = lab.start("worker0");
     assert_eq!(

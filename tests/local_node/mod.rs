@@ -1,9 +1,5 @@
 //! Nodes on this machine: real processes, reached by the stock `ssh`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod channels;
 mod lab;
