@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::complete::Request;
 use super::completions::Shell;
 use super::dropins;
-use super::options::{self, DEMO_MOST, FLAGS, Opt, Sub, Subcommand};
+use super::options::{self, DEMO_MOST, DEMO_NODES, FLAGS, Opt, Sub, Subcommand};
 use super::parse::{self, Line};
 use super::settings::{self, Change, Origin};
 use super::table::{self, not_text};
@@ -126,7 +126,10 @@ pub fn parse<W: Into<OsString>>(args: impl IntoIterator<Item = W>) -> Result<Inv
             None => OsString::new(),
         };
         match program.id {
-            Opt::Help => return Ok(Invocation::Help),
+            Opt::Help => {
+                let demo = given.demo.and_then(|_| options::find_sub("demo"));
+                return Ok(demo.map_or(Invocation::Help, Invocation::About));
+            },
             Opt::Version => return Ok(Invocation::Version),
             id => given.option(id, value)?,
         }
@@ -343,7 +346,7 @@ fn demo_size(parser: &mut lexopt::Parser) -> Result<u16> {
         .try_raw_args()
         .and_then(|mut args| args.next_if(is_number))
     else {
-        return Ok(3);
+        return Ok(DEMO_NODES);
     };
     let size = word.to_str().and_then(|word| word.parse().ok());
     size.filter(|n| (1..=DEMO_MOST).contains(n)).ok_or_else(|| {

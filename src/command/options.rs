@@ -232,6 +232,9 @@ pub struct Subcommand {
 /// The shells that [`Sub::Completions`] writes for.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
+/// How many nodes a demo has if nobody says.
+pub const DEMO_NODES: u16 = 3;
+
 /// The most nodes that a demo makes: each is a process of some megabytes.
 pub const DEMO_MOST: u16 = 128;
 

@@ -53,6 +53,8 @@ fn help_in_a_pipe_is_as_wide_as_is_good_to_read() {
     }
     let text = env.dust(&["ssh", "--help"]).run().out();
     assert!(text.starts_with("dust ssh NODE [CMD...]\n"), "{text}");
+    let text = env.dust(&["demo", "-h"]).run().out();
+    assert!(text.starts_with("dust demo [N]\n"), "{text}");
     let filters = env.dust(&["help", "filters"]).run().out();
     assert_eq!(filters, env.dust(&["help", "targets"]).run().out());
     assert!(filters.contains("state=stopped"), "{filters}");

@@ -255,11 +255,15 @@ fn a_demo_takes_a_number_and_then_what_dust_takes() {
 #[test]
 fn what_is_no_run() {
     let parsed = |words: &str| parse(words.split_whitespace()).unwrap();
-    for words in ["-h", "--help", "-y --help show", "demo -h"] {
+    for words in ["-h", "--help", "-y --help show"] {
         assert_eq!(parsed(words), Invocation::Help, "{words}");
     }
     let completions = options::find_sub("completions").unwrap();
     assert_eq!(parsed("completions --help"), Invocation::About(completions));
+    let demo = options::find_sub("demo").unwrap();
+    for words in ["demo -h", "demo 5 --help", "demo --fold -h"] {
+        assert_eq!(parsed(words), Invocation::About(demo), "{words}");
+    }
     for (words, sub, name, json) in [
         ("attach", Sub::Attach, None, false),
         ("attach lab", Sub::Attach, Some("lab"), false),

@@ -17,17 +17,12 @@ use nix::unistd::getuid;
 use super::folder::{check_private_dir, failed, make_private_dir, remove_tree, write_private};
 use super::lock::Turn;
 use super::provider::{Launch, LocalNode, ThrowAway, list, start_all, terminate_all};
+use crate::command::options::DEMO_MOST;
 use crate::error::{Error, Result};
 use crate::model::NodeState;
 
 /// The name of a demo's cluster.
 pub const CLUSTER: &str = "demo";
-
-/// How many nodes a demo has if nobody says.
-pub const NODES: usize = 3;
-
-/// The most nodes of a demo: each is a process of some megabytes.
-const MAX_NODES: usize = 128;
 
 /// Held by the process that a demo belongs to.
 const ALIVE: &str = ".alive";
@@ -72,9 +67,9 @@ impl Demo {
     ///
     /// Errors: an absurd number of nodes, or a folder that cannot be made or trusted.
     pub fn create(base: &Path, nodes: usize) -> Result<Self> {
-        if !(1..=MAX_NODES).contains(&nodes) {
+        if !(1..=usize::from(DEMO_MOST)).contains(&nodes) {
             return Err(Error::usage(format!(
-                "a demo has 1 to {MAX_NODES} nodes, not {nodes}"
+                "a demo has 1 to {DEMO_MOST} nodes, not {nodes}"
             )));
         }
         make_private_dir(base)?;
