@@ -77,7 +77,8 @@ pub(super) const HELP: Spec = Spec {
     args: &[Arg::optional("SUBJECT", Kind::Topic)],
     flags: &[],
     summary: "list the commands, or explain one",
-    help: "SUBJECT is a command, targets or keyboard.",
+    help: "SUBJECT is a command, a drop-in, a word of the command line such as demo, a form of line \
+           such as @ or @NODE, targets (also: filters), keyboard or raw.",
     examples: &["help", "help start", "help targets", "? @"],
     build: build::help,
 };
