@@ -2,6 +2,7 @@
 
 mod cnf;
 mod entries;
+mod json;
 mod mdoc;
 
 use entries::{commands, flag, setting, sub, topic, usage};
@@ -39,6 +40,8 @@ fn page() -> String {
         ".Sh SETTINGS\nWhat\n.Ic set\nsets, and the options of the program for one run:\n"
             .to_owned(),
         list(SETTINGS.iter().map(setting)),
+        SESSIONS.to_owned(),
+        json::section(),
         TAIL.to_owned(),
     ];
     parts.concat()
@@ -105,7 +108,7 @@ explains the command.
 A line that begins with a blank is kept out of the history.
 "#;
 
-const TAIL: &str = r#".Sh RAW SHELLS
+const SESSIONS: &str = r#".Sh RAW SHELLS
 .Li @NODE
 without a command puts the terminal into the shell of that node: editors, completion and full\-screen
 programs work there as in
@@ -190,7 +193,9 @@ Passwords and passphrases are asked for once, and used for all nodes that ask th
 .Pp
 A command runs in the login shell of its user where that is bash (4.2 and up), zsh, dash, busybox ash,
 mksh or ksh; users of other shells get bash, or sh.
-.Sh CLUSTER FILES
+"#;
+
+const TAIL: &str = r#".Sh CLUSTER FILES
 A cluster file says which nodes there are, how they are reached, and what they are launched with:
 .Bd -literal -offset indent
 @cloud
@@ -213,7 +218,8 @@ As for all of AWS's tools, where the cluster file does not say otherwise.
 .It Ev DUST_CONFIG
 The configuration file, instead of the usual one.
 .It Ev DUST_EC2_TIMEOUT
-How long EC2 may take to answer one call, in seconds (30).
+How long EC2 may take to answer one try of a call, in seconds (30).
+A call is tried up to five times.
 .It Ev DUST_MY_ADDRESS
 The address that a new security group lets in by ssh;
 .Cm none
@@ -225,7 +231,7 @@ Folders of drop\-in commands, separated by colons: see
 .It Ev DUST_RUNTIME_DIR
 Where the sockets of sessions are, instead of the usual places.
 .It Ev DUST_SESSION
-The session to open or join where
+The session to open, to join or to borrow connections from where
 .Fl s
 does not say.
 .It Ev DUST_SOCKET
@@ -303,6 +309,9 @@ other runs end with status 2.
 A session reads it when it begins.
 .Ev XDG_CONFIG_HOME
 is used if it is set.
+.It Pa \(ti/.config/dust/commands , Pa commands
+Drop\-in commands, for all clusters and, beside a cluster file, for those of the file: see
+.Xr dust\-commands 7 .
 .It Pa DIR/NODE.log , Pa DIR/NODE.log.1 , \&...
 What
 .Ic log DIR
@@ -334,6 +343,17 @@ See
 Read, and never written.
 .It Pa $XDG_RUNTIME_DIR/dust , Pa \(ti/.local/state/dust/run , Pa /tmp/dust-UID
 The sockets of sessions, in the first of these that can be had; nobody else may look into it.
+Beside the socket of a session,
+.Pa NAME.log
+has what its server said of itself: why it could not begin, or went wrong.
+.It Pa .dust\-*.part
+What a copy that was cut off has left, beside the file that it was to become, here or on a node.
+.Ic put
+and
+.Ic get
+with
+.Fl \-resume
+go on with it.
 .El
 .Sh EXIT STATUS
 The prompt exits with 0.
@@ -347,7 +367,9 @@ Something else failed: a copy, a start, a session that cannot be opened.
 The largest status that it returned on any node.
 .It 2
 The command line, a cluster file or a target is wrong.
-Nothing was sent.
+Of a wrong command line nothing is run.
+A target that matches nothing is found when its line\(aqs turn comes: that line is not sent, and no line
+after it is run.
 .It 124
 The command did not end in time on a node.
 .It 129 , 143

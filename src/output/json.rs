@@ -9,6 +9,7 @@
 //! | `exit` | `node`, `status` (0 to 255), `signal` (a name, where the status is 128 and that signal), `seconds` |
 //! | `timeout`, `interrupted` | `node`, `seconds` |
 //! | `lost` | `node`, `reason`, `seconds` |
+//! | `not_run` | `node`, `reason`; it was not sent |
 //! | `notice` | `node` if it is about one, `text` |
 //! | `error` | `text` |
 //! | `setting` | `name`, `value`, `default`, `from`: `default`, `FILE:LINE`, a variable, an option, or `set` |
@@ -91,7 +92,7 @@ pub fn end(out: &mut Vec<u8>, node: &str, outcome: &Outcome, took: Option<Durati
         Outcome::TimedOut => ("timeout", None, None),
         Outcome::Interrupted => ("interrupted", None, None),
         Outcome::Lost(reason) => ("lost", None, Some(reason.as_str())),
-        Outcome::NotRun(reason) => ("not run", None, Some(reason.as_str())),
+        Outcome::NotRun(reason) => ("not_run", None, Some(reason.as_str())),
     };
     let signal = status
         .and_then(|code| code.checked_sub(128))
@@ -241,6 +242,11 @@ mod tests {
                 Outcome::Lost("reset".into()),
                 None,
                 r#""event":"lost","reason":"reset""#,
+            ),
+            (
+                Outcome::NotRun("its raw shell is busy".into()),
+                None,
+                r#""event":"not_run","reason":"its raw shell is busy""#,
             ),
         ] {
             let json = format!("{{\"node\":\"w0\",{json}}}\n");

@@ -170,7 +170,44 @@ fn the_manual_has_all_that_the_tables_have() {
         "EXAMPLES",
         "KEYBOARD",
         "SETTINGS",
+        "JSON",
     ] {
         assert!(page.contains(&format!(".Sh {words}\n")), "{words}");
     }
+}
+
+/// The events that are made are those of the manual, with their fields.
+#[test]
+fn every_event_is_told() {
+    let source = fs::read_to_string(Path::new(ROOT).join("src/output/json.rs")).unwrap();
+    let page = text("dust.1").replace("\\-", "-");
+    let names = |cell: &str| -> Vec<String> {
+        let quoted = cell.split('`').skip(1).step_by(2);
+        let plain = quoted.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        plain.map(str::to_owned).collect()
+    };
+    let mut events = 0;
+    let rows = source.lines();
+    let rows = rows.filter_map(|line| line.strip_prefix("//! | `"));
+    // The first row is the table's head.
+    for row in rows.skip(1) {
+        let (event, fields) = row.split_once(" | ").unwrap();
+        for event in names(&format!("`{event}")) {
+            let head = format!(".It Li \"\\&{event}\" : ");
+            let told = page
+                .lines()
+                .find_map(|line| line.strip_prefix(head.as_str()));
+            let told = told.unwrap_or_else(|| panic!("{event}"));
+            // What a field may be stands behind it.
+            let fields = fields.split(": ").next().unwrap();
+            for field in names(fields) {
+                assert!(
+                    told.split(", ").any(|name| name == field),
+                    "{event}: {field}"
+                );
+            }
+            events += 1;
+        }
+    }
+    assert!(events > 8, "{events}");
 }
