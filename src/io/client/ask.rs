@@ -5,6 +5,8 @@ use super::{join, no_session};
 use crate::command::options::Sub;
 use crate::error::{Error, Kind, Result};
 use crate::io::runtime_dir;
+use crate::ui::style::Palette;
+use crate::ui::table::Table;
 use crate::wire::{Info, ToClient, ToServer, is_session_name};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -132,7 +134,7 @@ fn print(text: &str) -> u8 {
 }
 
 fn list(json: bool) -> u8 {
-    let mut rows = Vec::new();
+    let mut table = Table::new(["session", "cluster", "nodes", "attached", "idle"]);
     let mut out = String::new();
     let mut status = 0;
     for (name, info) in all() {
@@ -140,17 +142,15 @@ fn list(json: bool) -> u8 {
             Ok(info) if json => {
                 let _ = writeln!(out, "{}", as_json(&info));
             },
-            Ok(info) => rows.push(row(&info)),
+            Ok(info) => table.row(row(&info)),
             Err(error) => {
                 status = error.kind().exit_code();
                 drop(writeln!(io::stderr(), "dust: {name}: {error}"));
             },
         }
     }
-    if !rows.is_empty() {
-        let head = ["session", "cluster", "nodes", "attached", "idle"];
-        rows.insert(0, head.map(str::to_owned));
-        out = table(&rows);
+    if !table.is_empty() {
+        out = text(&table);
     }
     status.max(print(&out))
 }
@@ -198,25 +198,9 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn table(rows: &[[String; 5]]) -> String {
-    let width = |column: usize| {
-        let widths = rows
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(String::len);
-        widths.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
+fn text(table: &Table) -> String {
+    let lines = table.render(None, Palette::new(false)).into_iter();
+    lines.map(|line| line + "\n").collect()
 }
 
 #[cfg(test)]
@@ -242,7 +226,7 @@ mod tests {
     fn a_session_as_a_row_and_as_json() {
         let info = Info {
             name: "lab".to_owned(),
-            clusters: vec!["lab".to_owned(), "web".to_owned()],
+            clusters: vec!["lab".to_owned(), "größe".to_owned()],
             files: vec![b"/x/lab.cnf".to_vec()],
             digests: vec![vec![7; 32]],
             nodes: 12,
@@ -252,14 +236,15 @@ mod tests {
             began: 5,
             pid: 77,
         };
-        let head = ["session", "cluster", "nodes", "attached", "idle"].map(str::to_owned);
+        let mut table = Table::new(["session", "cluster", "nodes"]);
+        table.row(row(&info));
         assert_eq!(
-            table(&[head, row(&info)]),
-            "session  cluster  nodes  attached  idle\nlab      lab,web  12     1         1m\n"
+            text(&table),
+            "session  cluster    nodes\nlab      lab,größe  12\n"
         );
         assert_eq!(
             as_json(&info),
-            r#"{"attached":1,"began":5,"clusters":["lab","web"],"files":["/x/lab.cnf"],"idle":75,"nodes":12,"pid":77,"session":"lab"}"#
+            r#"{"attached":1,"began":5,"clusters":["lab","größe"],"files":["/x/lab.cnf"],"idle":75,"nodes":12,"pid":77,"session":"lab"}"#
         );
     }
 }
