@@ -231,7 +231,8 @@ impl App {
         }
         let machine = self.machine(id);
         if !wanted.machine.is_empty() && wanted.machine != machine {
-            return Err(format!("there {name} is another machine, {machine}"));
+            let comma = if machine.is_empty() { "" } else { ", " };
+            return Err(format!("there {name} is another machine{comma}{machine}"));
         }
         Ok(id)
     }

@@ -4,8 +4,6 @@ mod ends;
 mod refused;
 mod through;
 
-use std::process::Stdio;
-
 use crate::support::deps::need;
 use crate::support::env::Env;
 use crate::support::pty::Pty;
@@ -264,23 +262,14 @@ fn local_nodes_are_found_as_before() {
     let run = env.dust(&["-v", "-f", &file, "@*", "echo warm"]).run();
     let run = run.expect_code(0).expect_lines("worker1", &["warm"]);
     assert!(!run.err().contains("connecting to"), "{}", run.err());
-    // Another machine of the same name.
-    let lines = [
-        "-v",
-        "-f",
-        &file,
-        "-c",
-        "stop worker1",
-        "-c",
-        "start worker1",
-    ];
-    let all = [&lines[..], &["-c", "@worker1 echo new"]].concat();
-    let mut run = env.command(crate::support::env::DUST);
-    let out = run.args(&all).arg("-y").stdin(Stdio::null()).output();
-    drop(out.unwrap());
-    let all = [&["-y"][..], &all[..]].concat();
-    let run = env.dust(&all).run().expect_code(0);
-    run.expect_lines("worker1", &["new"]);
+    // Started anew it has its address again, and the session connects to it anew.
+    let mut words = vec!["-y", "-v", "-f", &file];
+    for line in ["stop worker1", "start worker1", "@worker1 echo new"] {
+        words.extend(["-c", line]);
+    }
+    let run = env.dust(&words).run().expect_code(0);
+    run.expect_lines("worker1", &["new"])
+        .expect_notice(&["[worker1]", "through the connection of session here"]);
     env.dust(&["-y", "-f", &file, "stop", "*"])
         .run()
         .expect_code(0);

@@ -100,7 +100,10 @@ fn what_cannot_be_lent_is_told_why() {
         machine: "i-1".to_owned(),
         ..wanted("lab", "n0")
     };
-    assert!(lab.app.lend(lab.now, 1, other).is_err());
+    assert_eq!(
+        lab.app.lend(lab.now, 1, other),
+        Err("there n0 is another machine".to_owned())
+    );
     // Nobody listens: who asked is told, and nobody else.
     lab.deaf.insert("10.0.0.0".to_owned());
     lab.app.lend(lab.now, 2, wanted("lab", "n0")).unwrap();

@@ -1,5 +1,7 @@
 //! What a session does not lend is dialled.
 
+use std::time::{Duration, Instant};
+
 use super::{logins, session};
 use crate::support::deps::need;
 use crate::support::env::Env;
@@ -130,8 +132,12 @@ fn a_session_that_hangs_costs_no_more_than_a_moment() {
     };
     let server = nix::unistd::Pid::from_raw(server);
     nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let began = Instant::now();
     let run = env.dust(&["-f", &file, "@n0", "echo dialled"]).run();
-    run.expect_code(0).expect_lines("n0", &["dialled"]);
+    let took = began.elapsed();
     nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGCONT).unwrap();
+    run.expect_code(0).expect_lines("n0", &["dialled"]);
+    // The moment, and a login on a busy machine.
+    assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(logins(&sshd), 2);
 }
