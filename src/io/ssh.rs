@@ -9,6 +9,7 @@
 //!   again on the next readiness.
 //! - fd 0 must not be a terminal in raw mode: its settings would be copied to the node's pty.
 
+mod ahead;
 mod channel;
 mod faults;
 mod forward;
@@ -24,6 +25,7 @@ use super::sys;
 use crate::model::Size;
 use crate::session::channel::{ChannelEvent, ChannelId, ChannelRequest};
 use crate::session::life::{Fault, Methods, Question, Refusal};
+use ahead::Ahead;
 use faults::explain;
 use libssh_rs::{AuthMethods, AuthStatus, Channel, Error as SshError, Session, SshKey, SshOption};
 use std::collections::HashMap;
@@ -121,6 +123,7 @@ enum Op {
 pub struct Link {
     // The channels go before their session.
     channel: Option<Channel>,
+    ahead: Ahead,
     sides: Vec<channel::Side>,
     session: Session,
     fd: RawFd,
@@ -195,6 +198,7 @@ impl Link {
         session.set_blocking(false);
         Ok(Self {
             channel: None,
+            ahead: Ahead::default(),
             sides: Vec::new(),
             session,
             fd: raw,
@@ -275,7 +279,7 @@ impl Link {
         if !matches!(self.op, Op::Shell) || self.write_pending() {
             return 0;
         }
-        let room = channel.window_size().min(WRITE_SIZE).min(data.len());
+        let room = self.ahead.room(channel).min(WRITE_SIZE).min(data.len());
         let Some(piece) = data.get(..room).filter(|piece| !piece.is_empty()) else {
             return 0;
         };
@@ -354,6 +358,7 @@ impl Link {
         sys::set_nonblocking(fd);
         Self {
             channel: None,
+            ahead: Ahead::default(),
             sides: Vec::new(),
             session,
             fd,

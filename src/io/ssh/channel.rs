@@ -1,5 +1,6 @@
 //! Channels of a connection beside that of its shell: opened step by step, then read and written.
 
+use super::ahead::Ahead;
 use super::faults::{again, ended, explain, fault};
 use super::{Channel, Fault, News, Session, SshError, Step, WRITE_SIZE};
 use crate::model::Size;
@@ -24,6 +25,8 @@ pub(super) struct Side {
     id: ChannelId,
     request: ChannelRequest,
     op: Op,
+    /// Of its terminal, if it has one.
+    ahead: Ahead,
     /// Nothing more is sent.
     over: bool,
     /// The end of its output was told.
@@ -46,6 +49,7 @@ impl Side {
             id,
             request,
             op: Op::Open,
+            ahead: Ahead::default(),
             over: false,
             eof: false,
             paused: false,
@@ -69,7 +73,11 @@ impl Side {
         if !matches!(self.op, Op::Flow) || self.over || self.channel.is_closed() {
             return 0;
         }
-        let room = self.channel.window_size().min(WRITE_SIZE).min(data.len());
+        let room = self
+            .ahead
+            .room(&self.channel)
+            .min(WRITE_SIZE)
+            .min(data.len());
         let Some(piece) = data.get(..room).filter(|piece| !piece.is_empty()) else {
             return 0;
         };
@@ -162,6 +170,9 @@ impl Side {
         match result {
             Ok(()) => {
                 self.op = next;
+                if matches!(self.op, Op::Flow) && self.request.pty.is_some() {
+                    self.ahead = Ahead::new(session, &self.channel);
+                }
                 if matches!(self.op, Op::Flow) && !self.unwanted {
                     news(News::Channel(id, ChannelEvent::Opened));
                 }

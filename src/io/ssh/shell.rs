@@ -1,5 +1,6 @@
 //! The channel of a node's shell: opened step by step, then read.
 
+use super::ahead::Ahead;
 use super::faults::{again, ended, explain, fault};
 use super::{Fault, Link, News, Op, SshError, Step};
 use crate::model::Size;
@@ -44,6 +45,7 @@ impl Link {
             Ok(()) => {
                 self.op = next;
                 if matches!(self.op, Op::Shell) {
+                    self.ahead = Ahead::new(&self.session, channel);
                     self.request = None;
                     news(News::Opened);
                 }
