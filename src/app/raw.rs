@@ -304,12 +304,9 @@ impl App {
             return true;
         };
         room.screen.detached(&self.desk.facts);
-        if !room.alone {
-            let scrollback = usize::from(self.settings.scrollback);
-            room.screen.keep_scrollback(scrollback);
-        }
         let full = room.screen.alternate();
         self.notice(&format!("[detached {name}; @{name} returns]"));
+        self.share_scrollback();
         // A command of line mode goes on in line mode, unless it has the whole screen.
         let job = self.fleet.get(id).is_some_and(|run| run.current.is_some());
         if job && !full {

@@ -128,7 +128,7 @@ lists these shells.
 What scrolled off the screen of a shell in the background is in the terminal's scrollback when it is
 entered again, up to
 .Ic set scrollback
-rows.
+rows; more than ten shells share what ten would keep.
 A line for a node whose raw shell is busy is not run there, and the node is named.
 .Sh SESSIONS
 The prompt, its connections and the shells on the nodes belong to a session, which outlives the

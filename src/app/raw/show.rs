@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// as it may.
 const SETTLE_AFTER: Duration = Duration::from_millis(10);
 
+/// So many raw shells keep as much scrollback as is set.
+const SHARES: usize = 10;
+
 impl App {
     /// What all attached terminals are to show anew of the raw shell in front; `None`: there is none.
     pub(in crate::app) fn redraw_raw(&mut self) -> Option<Vec<u8>> {
@@ -124,8 +127,6 @@ impl App {
             room.alone = nobody;
             if nobody {
                 room.screen.detached(&self.desk.facts);
-                let scrollback = usize::from(self.settings.scrollback);
-                room.screen.keep_scrollback(scrollback);
             } else {
                 room.screen.attached();
                 room.screen.keep_scrollback(0);
@@ -134,6 +135,21 @@ impl App {
             if let Some(id) = self.desk.front {
                 self.type_raw(id, &replies);
             }
+            self.share_scrollback();
+        }
+    }
+
+    /// Each raw shell that nobody looks at keeps what scrolls off it; many share what ten may keep.
+    pub(super) fn share_scrollback(&mut self) {
+        let front = self.desk.front;
+        let rooms = self.desk.rooms.iter_mut();
+        let mut unseen: Vec<_> = rooms
+            .filter(|(id, room)| front != Some(**id) || room.alone)
+            .collect();
+        let most = usize::from(self.settings.scrollback);
+        let rows = most.min(most * SHARES / unseen.len().max(1));
+        for (_, room) in &mut unseen {
+            room.screen.keep_scrollback(rows);
         }
     }
 

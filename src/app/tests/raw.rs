@@ -165,3 +165,31 @@ fn a_node_waits_for_the_model_of_its_screen() {
     assert!(!lab.app.is_held(lab.id("n1"), false), "others do not");
     assert_eq!(lab.app.next_deadline(), Some(lab.now), "it is read at once");
 }
+
+#[test]
+fn many_shells_in_the_background_share_what_ten_may_keep() {
+    for (shells, kept) in [(1, 500), (10, 500), (20, 250)] {
+        let mut lab = Lab::prompt(shells);
+        for n in 0..shells {
+            lab.line(&format!("@n{n}"));
+            lab.raw_prompt(&format!("n{n}"), 1);
+            lab.keys("\x03\x03\x03");
+        }
+        for _ in 0..30 {
+            lab.says("n0", &"a row of n0\r\n".repeat(30));
+            lab.after(Duration::from_millis(20));
+        }
+        lab.line("@n0");
+        let screen = lab.screen.screen_mut();
+        let mut found = 0;
+        for above in 0..=1000 {
+            screen.set_scrollback(above);
+            let row = screen.rows(0, 80).next();
+            if screen.scrollback() == above && row.as_deref() == Some("a row of n0") {
+                found += 1;
+            }
+        }
+        // The first row of the screen is one of them.
+        assert_eq!(found, kept + 1, "{shells} shells");
+    }
+}

@@ -87,10 +87,12 @@ impl Core {
         }
     }
 
-    /// Forgets what scrolled off, and keeps so many rows of what will.
+    /// Keeps so many rows of what scrolled off, and will.
     pub(super) fn keep_scrollback(&mut self, rows: usize) {
-        self.scrollback = rows;
-        self.model.keep_scrollback(rows);
+        if rows != self.scrollback {
+            self.scrollback = rows;
+            self.model.keep_scrollback(rows);
+        }
     }
 
     pub(super) fn token(&mut self, token: &Token<'_>) {

@@ -191,10 +191,9 @@ impl Screen {
         }
     }
 
-    /// Forgets what scrolled off the top of the screen until now, and keeps so many rows of what will
-    /// ([`MOST_SCROLLBACK`] at most), for [`Scrollback::Rows`].
+    /// Keeps so many rows of what scrolled off the top of the screen, and will ([`MOST_SCROLLBACK`] at
+    /// most), for [`Scrollback::Rows`]; with 0 all is forgotten.
     pub fn keep_scrollback(&mut self, rows: usize) {
-        self.catch_up();
         self.core.keep_scrollback(rows.min(MOST_SCROLLBACK));
     }
 

@@ -59,14 +59,11 @@ impl Model {
         });
     }
 
-    /// Forgets what scrolled off the top of the primary screen, and keeps so many rows of what will.
+    /// Keeps so many rows of what scrolled off the top of the primary screen, and will.
     pub(super) fn keep_scrollback(&mut self, rows: usize) {
         self.scrollback = rows;
         let height = usize::from(self.size.rows);
-        self.guarded(|term| {
-            term.set_scrollback_lines(height);
-            term.set_scrollback_lines(height + rows);
-        });
+        self.guarded(|term| term.set_scrollback_lines(height + rows));
     }
 
     /// The bytes that paint the screen.

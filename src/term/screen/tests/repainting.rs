@@ -236,6 +236,7 @@ fn scrollback_is_kept_from_when_it_is_wanted() {
     };
     let mut screen = Screen::new(SIZE, 0);
     screen.push(&lines(0, 40));
+    screen.settle_all();
     // 17 to 39 and the row of the cursor are on the screen.
     screen.keep_scrollback(5);
     for (feed, above) in [(vec![], vec![]), (lines(40, 43), vec![17, 18, 19])] {
