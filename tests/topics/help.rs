@@ -20,6 +20,9 @@ fn help_fits_the_terminal() {
             pty.command(subject);
             pty.wait_prompt();
         }
+        // All of it is painted, then.
+        pty.command("!echo all is told");
+        pty.wait_row("all is told");
         // Nothing is broken in the middle of a word: what is wider than the screen would be.
         let all = pty.history();
         for sentence in [
