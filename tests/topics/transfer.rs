@@ -431,8 +431,10 @@ fn the_prompt_goes_on_while_files_are_copied() {
     let mut pty = lab.env.prompt(&lab.file);
     pty.line("put big n*");
     pty.wait_text("nodes done");
-    pty.line("@n1 echo still here");
+    pty.line("@n1 echo still here; (exit 3)");
     pty.wait_text("[n1] still here");
+    // It has ended: the interrupt is for what goes on.
+    pty.wait_text("[n1] exit 3");
     pty.send("\x03");
     pty.wait_text("interrupted");
     wait_until("all is removed", || {

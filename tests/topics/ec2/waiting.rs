@@ -138,7 +138,8 @@ fn what_is_typed_for_a_node_that_starts_waits_for_it() {
     pty.line("@n0 echo ran >> count");
     lab.faults.catch_up();
     let count = lab.sshd.home(Shell::Bash).join("count");
-    wait_until("it ran", || count.exists());
+    let found = || fs::read_to_string(&count).unwrap_or_default();
+    wait_until("it ran", || !found().is_empty());
     pty.wait_prompt();
-    assert_eq!(fs::read_to_string(count).unwrap(), "ran\n");
+    assert_eq!(found(), "ran\n");
 }
