@@ -7,7 +7,7 @@ use crate::io::clock;
 use crate::io::front::Front;
 use crate::io::server::{ClientId, Clients, News};
 use crate::model::Size;
-use crate::term::screen::{SETTLE, Screen, Scrollback, reset_primary};
+use crate::term::screen::{Screen, Scrollback, reset_primary};
 use crate::wire::{Attach, CONTROL_MAX, Question, ToClient};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -363,11 +363,8 @@ impl Loop {
                 screen.detached(clients.facts());
             }
         }
-        if !looked_at || screen.is_behind() {
-            screen.settle(SETTLE);
-            // The rest follows when others have had their turn.
-            self.local_waits |= screen.is_behind() || !looked_at && screen.unsettled() > 0;
-        }
+        // What is left follows when others have had their turn.
+        self.local_waits |= screen.settle_turn(looked_at);
         let replies = screen.take_replies();
         if let Some(local) = self.local.as_mut().filter(|_| !replies.is_empty()) {
             local.send(&replies);

@@ -130,6 +130,16 @@ impl Screen {
         self.advance(budget, false)
     }
 
+    /// One turn's reading ([`SETTLE`]): of a screen that nobody looks at, since its questions must be
+    /// answered, or that is behind. True if the next turn has to go on with it.
+    pub fn settle_turn(&mut self, looked_at: bool) -> bool {
+        if looked_at && !self.is_behind() {
+            return false;
+        }
+        self.settle(SETTLE);
+        self.is_behind() || !looked_at && self.unsettled() > 0
+    }
+
     /// Reads all that waits, however long that takes.
     pub fn settle_all(&mut self) {
         while self.unsettled() > 0 {

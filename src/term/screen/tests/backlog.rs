@@ -83,6 +83,26 @@ fn a_flood_is_skipped_and_its_end_is_there() {
     assert_eq!(all(&mut screen), all(&mut read));
 }
 
+/// A screen that is dear to follow takes many turns, and is read to its end all the same; of one that
+/// somebody looks at only so much that it is not behind.
+#[test]
+fn a_turn_leaves_the_rest_to_the_next() {
+    let dear = [b"\x1b[2;20r".to_vec(), b"\x1b[9S text\r\n".repeat(25_000)].concat();
+    for looked_at in [false, true] {
+        let mut screen = Screen::new(SIZE, 0);
+        for piece in dear.chunks(4096) {
+            screen.backlog.push(piece);
+        }
+        assert!(screen.is_behind());
+        let mut turns = 1;
+        while screen.settle_turn(looked_at) {
+            turns += 1;
+        }
+        assert!(turns > 10, "{turns}");
+        assert_eq!(screen.unsettled() > 0, looked_at);
+    }
+}
+
 /// Text is not read for nothing: what stays behind a skip waits for the next one.
 #[test]
 fn a_flood_costs_the_model_next_to_nothing() {
