@@ -26,6 +26,7 @@ mod measure;
 mod options;
 mod parts;
 mod raw;
+mod screen;
 mod table;
 mod tools;
 mod transfer;
@@ -69,6 +70,7 @@ fn main() {
             Part::Many => warm::many(&lab, &options),
             Part::Raw => raw::raw(&lab),
             Part::Background => raw::background(&lab),
+            Part::Screen => screen::screen(),
         }
     }
 }

@@ -14,6 +14,7 @@ Parts (all, in this order, where none is named):
   many      1,000 persistent shells, dust alone
   raw       a node's shell at a terminal: keys, 100 MB, attaching again; beside ssh and tmux
   background  100 raw shells in the background print 1 MB/s each, dust alone
+  screen      the model of a raw shell's screen: bytes a second, and repaints, dust alone
 
   --nodes   numbers of nodes (1,10,100,200)
   --runs    how often each tool takes a turn (5; the median counts)
@@ -36,6 +37,7 @@ pub(crate) enum Part {
     Many,
     Raw,
     Background,
+    Screen,
 }
 
 const PARTS: &[(&str, Part)] = &[
@@ -49,6 +51,7 @@ const PARTS: &[(&str, Part)] = &[
     ("many", Part::Many),
     ("raw", Part::Raw),
     ("background", Part::Background),
+    ("screen", Part::Screen),
 ];
 
 /// What to measure.

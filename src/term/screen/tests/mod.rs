@@ -7,7 +7,6 @@ mod oracle;
 mod repainting;
 mod replies;
 mod soup;
-mod speed;
 mod streams;
 
 use super::*;
