@@ -196,7 +196,8 @@ impl App {
                 let region = region.unwrap_or("its region");
                 return format!("{}: every instance of {region}", cluster.name);
             }
-            format!("{}: {count} nodes: {names}", cluster.name)
+            let nodes = if count == 1 { "node" } else { "nodes" };
+            format!("{}: {count} {nodes}: {names}", cluster.name)
         });
         self.notice(&text.unwrap_or_default());
         Ok(())

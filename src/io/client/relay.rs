@@ -56,6 +56,8 @@ struct Relay {
     shown: usize,
     /// The server has closed its end.
     closed: bool,
+    /// The session has taken its picture off the terminal, which shows its primary screen.
+    taken_off: bool,
 }
 
 /// Shows a session on this terminal until it ends or is detached; dust's exit status.
@@ -83,6 +85,7 @@ fn take(peer: &mut Peer, tty: BorrowedFd<'_>) -> io::Result<Relay> {
         down: Vec::new(),
         shown: 0,
         closed: false,
+        taken_off: false,
     })
 }
 
@@ -253,7 +256,9 @@ impl Relay {
                 None
             },
             ToClient::Suspend => {
+                self.taken_off = true;
                 self.stop();
+                self.taken_off = false;
                 None
             },
             ToClient::Detached(text) => Some(End::Told(0, text)),
@@ -355,7 +360,11 @@ impl Relay {
         let size = self.size().unwrap_or(Size::DEFAULT);
         // What was cut off in the middle ends here.
         let mut bytes = b"\x18".to_vec();
-        bytes.extend(screen::reset());
+        bytes.extend(if self.taken_off {
+            screen::reset_primary()
+        } else {
+            screen::reset()
+        });
         bytes.extend_from_slice(&fresh_line(size));
         self.write_until(&bytes, clock::now() + LAST_WORDS);
     }
@@ -384,7 +393,8 @@ impl Relay {
     }
 
     /// Leaves the terminal with a word, and gives dust's exit status.
-    fn end(self, end: End) -> u8 {
+    fn end(mut self, end: End) -> u8 {
+        self.taken_off = matches!(end, End::Told(..) | End::Ended(..));
         let (status, text, wait) = match end {
             End::Told(status, text) => (status, text, false),
             End::Ended(status, text) => (status, text, true),

@@ -98,7 +98,11 @@ impl Loop {
             None => code.max(self.app.status_of_errors()),
         };
         if self.front.is_some() {
-            let bytes = self.app.release_terminal();
+            let bytes = if self.local_screen.is_some() || self.app.is_raw_open() {
+                self.farewell()
+            } else {
+                self.app.release_terminal()
+            };
             self.show(bytes);
             if let Some(Front::Served(clients)) = &mut self.front {
                 clients.end(code, clock::now());

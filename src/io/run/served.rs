@@ -22,6 +22,17 @@ pub(super) fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
+/// Ends the alternate screen, where a local command has left it: whose cursor a terminal has is not
+/// known otherwise.
+fn back_to_primary(screen: &mut Screen) -> &'static [u8] {
+    screen.attached();
+    if screen.alternate() {
+        b"\x1b[?1049l"
+    } else {
+        b""
+    }
+}
+
 impl Loop {
     pub(super) fn clients(&mut self) -> Option<&mut Clients> {
         match &mut self.front {
@@ -377,6 +388,7 @@ impl Loop {
             && let Some(Front::Served(clients)) = &self.front
         {
             if clients.anybody() {
+                self.show(back_to_primary(&mut screen).to_vec());
                 self.show_kept();
             } else {
                 self.last_screen = screen.repaint(Scrollback::None);
@@ -430,10 +442,18 @@ impl Loop {
         }
     }
 
+    /// What takes whatever is shown off a terminal, which is left on its primary screen.
+    pub(super) fn farewell(&mut self) -> Vec<u8> {
+        self.paint();
+        match &mut self.local_screen {
+            Some(screen) => back_to_primary(screen).to_vec(),
+            None => self.app.farewell(),
+        }
+    }
+
     /// Takes a terminal off the session.
     fn detach(&mut self, now: Instant, id: ClientId) {
-        self.paint();
-        let bytes = self.app.farewell();
+        let bytes = self.farewell();
         let unix_time = clock::unix_time();
         if let Some(clients) = self.clients() {
             clients.detach(id, bytes, now, unix_time);
@@ -450,8 +470,7 @@ impl Loop {
 
     /// Ctrl-Z: only the one who typed it stops.
     pub(super) fn suspend_active(&mut self, now: Instant) {
-        self.paint();
-        let bytes = self.app.farewell();
+        let bytes = self.farewell();
         if let Some(clients) = self.clients()
             && let Some(id) = clients.active()
         {

@@ -155,7 +155,7 @@ fn what_is_shadowed_is_told_once() {
     pty.wait_row("a-file-here");
     pty.wait_prompt();
     pty.command(&format!("load {file}"));
-    pty.wait_row("lab: 1 nodes: a");
+    pty.wait_row("lab: 1 node: a");
     pty.command("!true");
     pty.wait_prompt();
     assert!(!pty.screen().contents().contains("not used"));

@@ -4,7 +4,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{attached, prompt, sessions};
-use crate::support::env::Env;
+use crate::support::deps::need;
+use crate::support::env::{DUST, Env};
 use crate::support::pty::Pty;
 use crate::support::wait_until;
 
@@ -105,4 +106,56 @@ fn a_socket_that_is_taken_away_comes_back() {
     pty.wait_exit();
     assert!(!socket.exists());
     wait_until("the server has ended", || env.servers().is_empty());
+}
+
+/// tmux takes the end of the alternate screen, where none is shown, for leave to put the cursor where
+/// it was when the last one began.
+#[test]
+fn the_end_in_tmux_stands_below_what_was_there() {
+    need!("tmux");
+    let env = Env::new();
+    let socket = env.work().join("tmux").display().to_string();
+    let tmux = |words: &[&str]| {
+        let mut command = env.command("tmux");
+        command.args(["-S", &socket, "-f", "/dev/null"]).args(words);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let line = |of: &str| {
+        // A program has used it, long ago.
+        format!(
+            "printf 'first\\n\\033[?1049h\\033[?1049l'; seq -f 'row %g' 10; '{DUST}' -s {of}; \
+             echo over; exec cat"
+        )
+    };
+    let rows = || -> Vec<String> {
+        let shown = tmux(&["capture-pane", "-p"]);
+        let rows = shown.lines().map(|row| row.trim_end().to_owned());
+        rows.take_while(|row| !row.is_empty()).collect()
+    };
+    let has = |text: &str| wait_until(text, || rows().iter().any(|row| row == text));
+    tmux(&["new-session", "-d", "-x", "80", "-y", "24", &line("one")]);
+    has("dust$");
+    tmux(&["send-keys", "exit", "Enter"]);
+    has("over");
+    let end = ["row 10", "dust$ exit", "[session one ended]", "over"];
+    assert!(rows().ends_with(&end.map(str::to_owned)), "{:#?}", rows());
+    // Ended from elsewhere, while a local command has the whole screen.
+    tmux(&["respawn-pane", "-k", &line("two")]);
+    has("dust$");
+    let full = "!printf '\\033[?1049h\\033[H'; echo full; exec cat";
+    tmux(&["send-keys", "-l", full]);
+    tmux(&["send-keys", "Enter"]);
+    has("full");
+    env.dust(&["kill", "two"]).run().expect_code(0);
+    has("over");
+    let shown = rows();
+    assert_eq!(
+        shown[10..12],
+        ["row 10", &format!("dust$ {full}")],
+        "{shown:#?}"
+    );
+    assert_eq!(shown[12..], ["[session two ended]", "over"], "{shown:#?}");
+    tmux(&["kill-server"]);
 }
